@@ -1,0 +1,149 @@
+//! Which cgroup a process is in, from `/proc/self/cgroup` (see cgroups(7)), and its levels.
+
+use crate::text::{Printable, Sink, Text};
+
+/// A cgroup that can't be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupError<'a> {
+    /// No line of the file names a hierarchy.
+    NoHierarchy,
+    /// No v1 hierarchy has the controller that `$IPADDR_CGROUP_CONTROLLER` names.
+    NoController(&'a [u8]),
+    /// The path leads out of the cgroup namespace.
+    Outside {
+        /// The line of the file, from 1.
+        line: u32,
+        /// The path as it stands there.
+        path: &'a [u8],
+    },
+    /// The path doesn't begin with `/`.
+    Malformed {
+        /// The line of the file, from 1.
+        line: u32,
+        /// The line as it stands there.
+        text: &'a [u8],
+    },
+}
+
+impl Text for CgroupError<'_> {
+    /// The line, what stands there and what was expected.
+    fn write(&self, out: &mut impl Sink) {
+        match *self {
+            Self::NoHierarchy => " names no hierarchy: expected a line like 0::/path".write(out),
+            Self::NoController(name) => (
+                " IPADDR_CGROUP_CONTROLLER: \"",
+                Printable(name),
+                "\": expected a controller of a cgroup v1 hierarchy",
+            )
+                .write(out),
+            Self::Outside { line, path } => (
+                line,
+                ": \"",
+                Printable(path),
+                "\": leads out of the cgroup namespace: expected a path without ..",
+            )
+                .write(out),
+            Self::Malformed { line, text } => {
+                (
+                    line,
+                    ": \"",
+                    Printable(text),
+                    "\": expected ID:CONTROLLERS:/PATH",
+                )
+                    .write(out);
+            }
+        }
+    }
+}
+
+/// One line of `/proc/self/cgroup`: `ID:CONTROLLERS:PATH`.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    number: u32,
+    text: &'a [u8],
+    id: u32,
+    controllers: &'a [u8],
+    path: &'a [u8],
+}
+
+/// The cgroup path that decides: the line of `controller` if one is asked for; else the v2 line
+/// (`0::`), else the `name=systemd` line, else that of the lowest-numbered hierarchy.
+///
+/// # Errors
+/// No line will do, or its path can't be resolved: there may be a policy, so the caller fails
+/// closed.
+pub fn path<'a>(text: &'a [u8], controller: Option<&'a [u8]>) -> Result<&'a [u8], CgroupError<'a>> {
+    let mut found: Option<(u32, Line<'a>)> = None;
+    for line in lines(text) {
+        let line = line?;
+        // 0 is best; a hierarchy's number is above 0 and ranks behind the two named ones.
+        let rank = match controller {
+            Some(name) if line.has(name) => 0,
+            Some(_) => continue,
+            None if line.id == 0 => 0,
+            None if line.has(b"name=systemd") => 1,
+            None => line.id.saturating_add(1),
+        };
+        if found.is_none_or(|(best, _)| rank < best) {
+            found = Some((rank, line));
+        }
+    }
+    let (_, line) = found.ok_or(match controller {
+        Some(name) => CgroupError::NoController(name),
+        None => CgroupError::NoHierarchy,
+    })?;
+    resolvable(line)
+}
+
+/// The names of a cgroup path's levels below the root, from the root inward.
+pub fn levels(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/')
+        .filter(|name| !name.is_empty())
+}
+
+fn resolvable(line: Line<'_>) -> Result<&[u8], CgroupError<'_>> {
+    if line.path.first() != Some(&b'/') {
+        return Err(CgroupError::Malformed {
+            line: line.number,
+            text: line.text,
+        });
+    }
+    if levels(line.path).any(|name| name == b"..") {
+        return Err(CgroupError::Outside {
+            line: line.number,
+            path: line.path,
+        });
+    }
+    Ok(line.path)
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = Result<Line<'_>, CgroupError<'_>>> {
+    text.split(|&byte| byte == b'\n')
+        .zip(1..)
+        .filter(|(text, _)| !text.is_empty())
+        .map(|(text, number)| {
+            Line::parse(text, number).ok_or(CgroupError::Malformed { line: number, text })
+        })
+}
+
+impl<'a> Line<'a> {
+    fn parse(text: &'a [u8], number: u32) -> Option<Self> {
+        // A cgroup's name may hold a colon, so only the first two separate.
+        let mut fields = text.splitn(3, |&byte| byte == b':');
+        let id = core::str::from_utf8(fields.next()?).ok()?;
+        Some(Self {
+            number,
+            text,
+            id: id.parse().ok()?,
+            controllers: fields.next()?,
+            path: fields.next()?,
+        })
+    }
+
+    /// Whether this v1 hierarchy has a controller; a named one is written `name=systemd`.
+    fn has(&self, controller: &[u8]) -> bool {
+        self.controllers
+            .split(|&byte| byte == b',')
+            .any(|name| name == controller)
+    }
+}

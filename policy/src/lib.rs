@@ -1,0 +1,29 @@
+//! The rules of libipaddr, without a system call in them.
+//!
+//! | module | idea |
+//! | --- | --- |
+//! | [`address`] | reads addresses |
+//! | [`list`] | the text of `ipaddr.ipv4` / `ipaddr.ipv6`: addresses, networks, `!`-exclusions |
+//! | [`ranges`] | a set of addresses: what a list comes to |
+//! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
+//! | [`policy`] | the levels narrowed down to one policy |
+//! | [`judge`] | what a policy says to a bind or a connect |
+//! | [`text`] | messages |
+//!
+//! Nothing here allocates: the shim runs this code inside bind(2) and connect(2), which a program
+//! may call from a signal handler. So the sets have a fixed capacity and are filled in place.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod address;
+pub mod cgroup;
+pub mod judge;
+pub mod list;
+pub mod policy;
+pub mod ranges;
+pub mod text;
+
+pub use judge::{Request, Verdict, judge};
+pub use list::{Family, ParseError};
+pub use policy::{Assignment, Policy};

@@ -1,0 +1,165 @@
+//! What a process may use: the assignments of all its levels, narrowed down to one.
+
+use core::net::IpAddr;
+
+use crate::list::Family;
+use crate::ranges::{Full, Range, Ranges};
+
+/// What kind of assignment a family has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    Unassigned = 0,
+    Forbidden = 1,
+    Assigned = 2,
+}
+
+/// The assignment of one family: nothing, nothing but loopback, or a set of addresses.
+///
+/// Every field is a number, a `bool` or a fieldless enum for which zero is valid: all bytes zero
+/// is the unassigned assignment. The shim depends on it to use fresh pages as they are.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    state: State,
+    has_primary: bool,
+    /// The line of the list that assigned it, from 1.
+    pub line: u32,
+    primary: u128,
+    allowed: Ranges,
+}
+
+impl Assignment {
+    /// `0.0.0.0`: the family is untouched.
+    pub const UNASSIGNED: Self = Self {
+        state: State::Unassigned,
+        has_primary: false,
+        line: 0,
+        primary: 0,
+        allowed: Ranges::EMPTY,
+    };
+
+    /// Whether the family is untouched.
+    #[must_use]
+    pub fn is_unassigned(&self) -> bool {
+        self.state == State::Unassigned
+    }
+
+    /// Whether the family is forbidden but for its loopback address.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.state == State::Forbidden
+    }
+
+    /// The address that wildcard binds and quiet binds use: the first plain one of the list, as a
+    /// number of the family.
+    #[must_use]
+    pub fn primary(&self) -> Option<u128> {
+        self.has_primary.then_some(self.primary)
+    }
+
+    /// The addresses that may be bound; empty unless some are assigned.
+    #[must_use]
+    pub const fn allowed(&self) -> &Ranges {
+        &self.allowed
+    }
+
+    /// Makes it unassigned.
+    pub const fn clear(&mut self) {
+        self.state = State::Unassigned;
+        self.has_primary = false;
+        self.line = 0;
+        self.allowed.clear();
+    }
+
+    pub(crate) const fn forbid(&mut self, line: u32) {
+        self.clear();
+        self.state = State::Forbidden;
+        self.line = line;
+    }
+
+    /// Adds a plain address or a network; the first plain address becomes the primary.
+    pub(crate) fn add(&mut self, range: Range) -> Result<(), Full> {
+        self.state = State::Assigned;
+        if range.first == range.last && !self.has_primary {
+            self.set_primary(Some(range.first));
+        }
+        self.allowed.insert(range)
+    }
+
+    pub(crate) fn remove(&mut self, range: Range) -> Result<(), Full> {
+        self.allowed.remove(range)
+    }
+
+    /// Narrows this assignment to that of the next level inward.
+    ///
+    /// A level without a plain address keeps the primary of the levels around it, where it allows
+    /// that address at all.
+    ///
+    /// # Errors
+    /// The lowest address that `inner` asks for and this assignment doesn't allow; this assignment
+    /// is then as it was.
+    pub fn narrow(&mut self, inner: &Self, family: Family) -> Result<(), IpAddr> {
+        let outside = match (self.state, inner.state) {
+            (_, State::Unassigned) => return Ok(()),
+            (State::Unassigned, _) | (_, State::Forbidden) => None,
+            (_, State::Assigned) => inner.allowed.first_outside(&self.allowed),
+        };
+        if let Some(number) = outside {
+            return Err(family.address(number));
+        }
+        let kept = self
+            .primary()
+            .filter(|&primary| inner.allowed.contains(primary));
+        self.state = inner.state;
+        self.line = inner.line;
+        self.set_primary(inner.primary().or(kept));
+        self.allowed.copy_from(&inner.allowed);
+        Ok(())
+    }
+
+    fn set_primary(&mut self, primary: Option<u128>) {
+        self.has_primary = primary.is_some();
+        self.primary = primary.unwrap_or(0);
+    }
+}
+
+/// What a process may use, for both families. All bytes zero is [`Policy::UNASSIGNED`].
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// IPv4, v4-mapped IPv6 included.
+    pub ipv4: Assignment,
+    /// IPv6 proper.
+    pub ipv6: Assignment,
+}
+
+impl Policy {
+    /// Nothing is assigned, nothing is touched.
+    pub const UNASSIGNED: Self = Self {
+        ipv4: Assignment::UNASSIGNED,
+        ipv6: Assignment::UNASSIGNED,
+    };
+
+    /// Whether neither family is assigned.
+    #[must_use]
+    pub fn is_unassigned(&self) -> bool {
+        self.ipv4.is_unassigned() && self.ipv6.is_unassigned()
+    }
+
+    /// The assignment of a family.
+    #[must_use]
+    pub const fn family(&self, family: Family) -> &Assignment {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+
+    /// The assignment of a family, to be narrowed.
+    #[must_use]
+    pub const fn family_mut(&mut self, family: Family) -> &mut Assignment {
+        match family {
+            Family::Ipv4 => &mut self.ipv4,
+            Family::Ipv6 => &mut self.ipv6,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The rules, against tables written from the design and the RFC.
+
+use std::net::IpAddr;
+
+use ipaddr_policy::Verdict::{self, Deny, Pass, Rewrite};
+use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::{Policy, Request, judge};
+use proptest::prelude::*;
+
+const EPERM: i32 = 1;
+
+/// A policy from the two lists; "" is no list at all.
+fn policy(ipv4: &str, ipv6: &str) -> Policy {
+    let mut policy = Policy::UNASSIGNED;
+    for (family, text) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
+        if !text.is_empty() {
+            let assignment = policy.family_mut(family);
+            list::parse(text.as_bytes(), Separator::Line, family, assignment).unwrap();
+        }
+    }
+    policy
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn rewrite(text: &str) -> Verdict {
+    Rewrite(ip(text))
+}
+
+fn bind(policy: &Policy, address: &str, dual_stack: bool) -> Verdict {
+    let address = ip(address);
+    judge(
+        policy,
+        Request::Bind {
+            address,
+            dual_stack,
+        },
+    )
+}
+
+fn connect(policy: &Policy, remote: &str) -> Verdict {
+    judge(policy, Request::Connect { remote: ip(remote) })
+}
+
+fn connect_bound(policy: &Policy, remote: &str, local: &str) -> Verdict {
+    let (remote, local) = (ip(remote), ip(local));
+    judge(policy, Request::ConnectBound { remote, local })
+}
+
+#[test]
+fn bind_ipv4() {
+    let table = [
+        // assignment, address, verdict
+        ("", "0.0.0.0", Pass),
+        ("", "192.0.2.1", Pass),
+        ("10.0.0.5", "0.0.0.0", rewrite("10.0.0.5")),
+        ("10.0.0.5", "127.0.0.1", Pass),
+        ("10.0.0.5", "127.0.0.2", Deny(EPERM)),
+        ("10.0.0.5", "10.0.0.5", Pass),
+        ("10.0.0.5", "10.0.0.6", Deny(EPERM)),
+        ("10.0.0.5", "255.255.255.255", Deny(EPERM)),
+        ("10.0.0.5", "224.0.0.1", Deny(EPERM)),
+        ("10.0.0.5\n10.0.0.6", "0.0.0.0", rewrite("10.0.0.5")),
+        ("10.0.0.5\n10.0.0.6", "10.0.0.6", Pass),
+        ("10.1.0.0/24\n10.0.0.5", "0.0.0.0", rewrite("10.0.0.5")),
+        ("10.1.0.0/24\n!10.1.0.1", "10.1.0.2", Pass),
+        ("10.1.0.0/24\n!10.1.0.1", "10.1.0.1", Deny(EPERM)),
+        // Without a plain address nothing can stand in for the wildcard.
+        ("10.1.0.0/24", "0.0.0.0", Deny(EPERM)),
+        ("none", "127.0.0.1", Pass),
+        ("none", "0.0.0.0", Deny(EPERM)),
+        ("none", "10.0.0.5", Deny(EPERM)),
+    ];
+    for (assignment, address, verdict) in table {
+        let policy = policy(assignment, "");
+        assert_eq!(
+            bind(&policy, address, false),
+            verdict,
+            "{assignment:?} {address}"
+        );
+    }
+}
+
+#[test]
+fn bind_ipv6() {
+    let table = [
+        // IPv4, IPv6, address, dual-stack, verdict
+        ("10.0.0.5", "", "::", true, rewrite("10.0.0.5")),
+        ("10.0.0.5", "", "::", false, Pass),
+        ("10.0.0.5", "", "::1", true, Pass),
+        ("10.0.0.5", "", "fd00::6", true, Pass),
+        ("", "", "::", true, Pass),
+        ("", "fd00::5", "::", true, rewrite("fd00::5")),
+        ("10.0.0.5", "fd00::5", "::", true, rewrite("fd00::5")),
+        ("10.0.0.5", "fd00::5", "::", false, rewrite("fd00::5")),
+        ("", "fd00::5", "fd00::5", false, Pass),
+        ("", "fd00::5", "fd00::6", false, Deny(EPERM)),
+        ("", "fd00::5", "::1", false, Pass),
+        ("", "fd00::/64", "::", false, Deny(EPERM)),
+        ("10.0.0.5", "none", "::", true, rewrite("10.0.0.5")),
+        ("10.0.0.5", "none", "::", false, Deny(EPERM)),
+        ("", "none", "::", true, rewrite("0.0.0.0")),
+        ("", "none", "::1", false, Pass),
+        ("", "none", "fd00::5", false, Deny(EPERM)),
+        ("none", "", "::", true, Deny(EPERM)),
+        ("none", "", "::", false, Pass),
+        ("none", "none", "::", true, Deny(EPERM)),
+        ("none", "fd00::5", "::", true, rewrite("fd00::5")),
+    ];
+    for (ipv4, ipv6, address, dual_stack, verdict) in table {
+        let policy = policy(ipv4, ipv6);
+        let context = format!("{ipv4:?} {ipv6:?} {address} {dual_stack}");
+        assert_eq!(bind(&policy, address, dual_stack), verdict, "{context}");
+    }
+}
+
+#[test]
+fn connect_unbound() {
+    let table = [
+        // IPv4, IPv6, destination, verdict
+        ("", "", "192.0.2.1", Pass),
+        ("10.0.0.5", "", "192.0.2.1", rewrite("10.0.0.5")),
+        ("10.0.0.5", "", "127.0.0.1", rewrite("10.0.0.5")),
+        ("10.0.0.5", "", "0.0.0.0", rewrite("10.0.0.5")),
+        ("10.0.0.5", "", "2001:db8::1", Pass),
+        ("10.1.0.0/24", "", "192.0.2.1", Deny(EPERM)),
+        ("", "fd00::5", "192.0.2.1", Pass),
+        ("", "fd00::5", "2001:db8::1", rewrite("fd00::5")),
+        ("", "fd00::5", "::1", rewrite("fd00::5")),
+        ("none", "", "192.0.2.1", Deny(EPERM)),
+        ("none", "", "127.0.0.1", rewrite("127.0.0.1")),
+        ("none", "", "127.0.0.2", Deny(EPERM)),
+        ("none", "", "0.0.0.0", rewrite("127.0.0.1")),
+        ("", "none", "2001:db8::1", Deny(EPERM)),
+        ("", "none", "::1", rewrite("::1")),
+        ("", "none", "192.0.2.1", Pass),
+    ];
+    for (ipv4, ipv6, remote, verdict) in table {
+        let policy = policy(ipv4, ipv6);
+        assert_eq!(
+            connect(&policy, remote),
+            verdict,
+            "{ipv4:?} {ipv6:?} {remote}"
+        );
+    }
+}
+
+#[test]
+fn connect_on_a_bound_socket() {
+    let table = [
+        // IPv4, IPv6, destination, local address, verdict
+        ("10.0.0.5", "", "192.0.2.1", "10.0.0.5", Pass),
+        ("10.0.0.5", "", "192.0.2.1", "127.0.0.1", Pass),
+        ("10.0.0.5", "", "192.0.2.1", "0.0.0.0", Deny(EPERM)),
+        ("10.0.0.5", "", "192.0.2.1", "10.0.0.6", Deny(EPERM)),
+        ("10.0.0.5\n10.0.0.6", "", "192.0.2.1", "10.0.0.6", Pass),
+        ("10.1.0.0/24", "", "192.0.2.1", "10.1.0.9", Pass),
+        ("10.0.0.5", "", "192.0.2.1", "::", Deny(EPERM)),
+        ("10.0.0.5", "", "192.0.2.1", "::1", Deny(EPERM)),
+        ("10.0.0.5", "", "2001:db8::1", "fd00::9", Pass),
+        ("10.0.0.5", "fd00::5", "2001:db8::1", "fd00::9", Deny(EPERM)),
+        ("10.0.0.5", "fd00::5", "2001:db8::1", "fd00::5", Pass),
+        ("", "fd00::5", "2001:db8::1", "::", Deny(EPERM)),
+        ("", "fd00::5", "2001:db8::1", "::1", Pass),
+        ("none", "", "192.0.2.1", "127.0.0.1", Deny(EPERM)),
+        ("none", "", "127.0.0.1", "127.0.0.1", Pass),
+        ("none", "", "127.0.0.1", "10.0.0.5", Deny(EPERM)),
+        ("", "none", "::1", "::1", Pass),
+        ("", "none", "2001:db8::1", "::1", Deny(EPERM)),
+    ];
+    for (ipv4, ipv6, remote, local, verdict) in table {
+        let policy = policy(ipv4, ipv6);
+        let context = format!("{ipv4:?} {ipv6:?} {remote} from {local}");
+        assert_eq!(connect_bound(&policy, remote, local), verdict, "{context}");
+    }
+}
+
+proptest! {
+    /// The RFC's function ipaddr_cgroup_bind, in its own order, for one assigned address.
+    #[test]
+    fn one_address_is_the_rfc(
+        assigned in any::<[u8; 4]>().prop_filter("the wildcard assigns nothing", |a| *a != [0; 4]),
+        address in prop_oneof![
+            Just([0, 0, 0, 0]),
+            Just([127, 0, 0, 1]),
+            any::<[u8; 4]>(),
+        ],
+        own in any::<bool>(),
+    ) {
+        let address = if own { assigned } else { address };
+        let (assigned, address) = (IpAddr::from(assigned), IpAddr::from(address));
+        let expected = if address == ip("0.0.0.0") {
+            Rewrite(assigned)
+        } else if address == ip("127.0.0.1") || address == assigned {
+            Pass
+        } else {
+            Deny(EPERM)
+        };
+        let policy = policy(&assigned.to_string(), "");
+        let request = Request::Bind { address, dual_stack: false };
+        prop_assert_eq!(judge(&policy, request), expected);
+        prop_assert_eq!(judge(&policy, Request::Connect { remote: address }), Rewrite(assigned));
+    }
+
+    /// Whatever the lists and the request, what comes out is an address that the list allows, or
+    /// one of the two that are always free: loopback, and the wildcard of an unassigned family.
+    #[test]
+    fn nothing_else_ever_comes_out(
+        ipv4 in prop_oneof![Just(""), Just("none"), Just("10.0.0.5"), Just("10.0.0.0/30"),
+                            Just("10.0.0.0/29\n!10.0.0.5\n10.0.0.1")],
+        ipv6 in prop_oneof![Just(""), Just("none"), Just("fd00::5"), Just("fd00::/126")],
+        address in prop_oneof![
+            Just(ip("0.0.0.0")), Just(ip("127.0.0.1")), Just(ip("::")), Just(ip("::1")),
+            (0_u8..16).prop_map(|low| IpAddr::from([10, 0, 0, low])),
+            (0_u16..16).prop_map(|low| IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, low])),
+        ],
+        dual_stack in any::<bool>(),
+    ) {
+        let policy = policy(ipv4, ipv6);
+        let used = match judge(&policy, Request::Bind { address, dual_stack }) {
+            Deny(errno) => {
+                prop_assert_eq!(errno, EPERM);
+                return Ok(());
+            }
+            Pass => address,
+            Rewrite(to) => to,
+        };
+        let family = Family::of(used);
+        let assignment = policy.family(family);
+        prop_assert!(
+            assignment.is_unassigned()
+                || used == family.loopback()
+                || assignment.allowed().contains(list::number(used)),
+            "{:?} {:?} {} {} -> {}", ipv4, ipv6, address, dual_stack, used
+        );
+        // A dual-stack wildcard that stays one takes IPv4 on every address.
+        if used == ip("::") && dual_stack {
+            prop_assert!(policy.ipv4.is_unassigned());
+        }
+    }
+}

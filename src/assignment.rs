@@ -1,0 +1,99 @@
+//! Who asks: the policy of this process, and the latch that makes its first assignment its
+//! assignment for life.
+
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use ipaddr_policy::Policy;
+use once_cell::race::OnceRef;
+
+use crate::levels::{self, Scratch};
+use crate::settings::{self, Settings};
+use crate::sys;
+
+/// What this process may use.
+pub enum Assignment {
+    /// Nothing is assigned: every call goes through untouched.
+    Unrestricted,
+    /// The policy that it will have for life.
+    Restricted(&'static Policy),
+    /// There is a policy that can't be used: every call is refused. Not for life; a policy that
+    /// was caught half-written, or a process out of descriptors, recovers.
+    Unusable,
+}
+
+/// The latch. Written once, read by one atomic load; a signal handler or a fork child can't find
+/// it locked, as a mutex could be.
+static LATCH: OnceRef<'static, Policy> = OnceRef::new();
+
+/// Memory for the next look, so that not every one has to map its own.
+static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
+
+/// The assignment. Until there is one, each call looks again, so that one written later, or a move
+/// into a restricted cgroup, takes effect as it would in the kernel.
+pub fn current() -> Assignment {
+    match LATCH.get() {
+        Some(policy) => Assignment::Restricted(policy),
+        None => look(),
+    }
+}
+
+/// The assignment if there is one already, without looking for one.
+pub fn latched() -> Option<&'static Policy> {
+    LATCH.get()
+}
+
+#[cold]
+fn look() -> Assignment {
+    let settings = settings::get();
+    if nothing_to_read(settings) {
+        return Assignment::Unrestricted;
+    }
+    let Some(mut scratch) = take_scratch() else {
+        return Assignment::Unusable;
+    };
+    // SAFETY: taken, so ours alone until it is given back or latched.
+    let read = levels::read(settings, unsafe { scratch.as_mut() });
+    if read.is_err() {
+        give_back(scratch);
+        return Assignment::Unusable;
+    }
+    // SAFETY: as above; from here on only read, and if latched never given back.
+    let policy: &'static Policy = unsafe { &(*scratch.as_ptr()).policy };
+    if policy.is_unassigned() {
+        give_back(scratch);
+        return Assignment::Unrestricted;
+    }
+    if LATCH.set(policy).is_err() {
+        give_back(scratch);
+    }
+    // What the latch holds, which may be another thread's.
+    LATCH
+        .get()
+        .map_or(Assignment::Unusable, Assignment::Restricted)
+}
+
+/// The usual case where the library is loaded and not used: no variable, no directory. One system
+/// call tells.
+fn nothing_to_read(settings: &Settings) -> bool {
+    let own = settings.ipv4.is_some() || settings.ipv6.is_some();
+    !own && levels::directory(settings).is_ok_and(sys::is_absent)
+}
+
+fn take_scratch() -> Option<NonNull<Scratch>> {
+    NonNull::new(SPARE.swap(ptr::null_mut(), Ordering::Acquire))
+        .or_else(|| NonNull::new(sys::map::<Scratch>()))
+}
+
+fn give_back(scratch: NonNull<Scratch>) {
+    let kept = SPARE.compare_exchange(
+        ptr::null_mut(),
+        scratch.as_ptr(),
+        Ordering::Release,
+        Ordering::Relaxed,
+    );
+    if kept.is_err() {
+        // SAFETY: ours alone, as it was mapped.
+        unsafe { sys::unmap_bytes(scratch.as_ptr().cast(), size_of::<Scratch>()) };
+    }
+}

@@ -1,0 +1,66 @@
+//! bind(2)
+
+use core::ffi::{c_int, c_void};
+
+use ipaddr_policy::{Request, Verdict, judge};
+use libc::{sockaddr, socklen_t};
+
+use crate::assignment::{self, Assignment};
+use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
+use crate::refusal::Refusal;
+use crate::sockaddr::Sockaddr;
+use crate::{log, quiet, real, sys};
+
+exported! {
+    /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
+    ///
+    /// `EPERM` for anything else, and where there is a policy that can't be used. Otherwise the
+    /// kernel's own answers.
+    ///
+    /// # Safety
+    /// As bind(2).
+    fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
+    before, after
+}
+
+unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+    // SAFETY: the entry code's promise: the frame of a call with bind's signature.
+    unsafe { sockaddr_call(frame, &real::BIND, rewrite) }
+}
+
+unsafe extern "C" fn after(_: *mut Frame, result: isize) -> isize {
+    result
+}
+
+/// Reads who asks, judges, and writes the answer into `sockaddr`.
+fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
+    let Some(local) = sockaddr.bind_endpoint() else {
+        return Ok(Afterwards::Nothing);
+    };
+    let policy = match assignment::current() {
+        Assignment::Unrestricted => return Ok(Afterwards::Nothing),
+        Assignment::Unusable => return Err(Refusal::unusable("bind", fd, local)),
+        Assignment::Restricted(policy) => policy,
+    };
+    let address = local.ip();
+    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
+    let request = Request::Bind {
+        address,
+        dual_stack: ipv6_wildcard && sys::is_dual_stack(fd),
+    };
+    match judge(policy, request) {
+        Verdict::Pass => {
+            if local.port() == 0 {
+                quiet::note_chosen_source();
+            }
+            log::passed("bind", fd, local);
+            Ok(Afterwards::Nothing)
+        }
+        Verdict::Rewrite(assigned) => {
+            sockaddr.set_address(assigned);
+            log::rewritten(fd, local, assigned);
+            Ok(Afterwards::Nothing)
+        }
+        Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, local, policy, errno)),
+    }
+}

@@ -1,0 +1,139 @@
+//! connect(2)
+
+use core::ffi::{c_int, c_void};
+use core::net::{IpAddr, SocketAddr};
+
+use ipaddr_policy::{Policy, Request, Verdict, judge};
+use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
+
+use crate::assignment::{self, Assignment};
+use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
+use crate::local::Local;
+use crate::refusal::Refusal;
+use crate::sockaddr::Sockaddr;
+use crate::sys::{self, Errno};
+use crate::{log, quiet, real};
+
+exported! {
+    /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
+    /// an allowed address keeps it, and its port.
+    ///
+    /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
+    /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
+    /// the address isn't configured). Otherwise the kernel's own answers.
+    ///
+    /// # Safety
+    /// As connect(2).
+    fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
+    before, after
+}
+
+unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+    // SAFETY: the entry code's promise: the frame of a call with connect's signature.
+    unsafe { sockaddr_call(frame, &real::CONNECT, |fd, remote| take_source(fd, remote)) }
+}
+
+unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+    // SAFETY: the frame that `before` has filled.
+    let frame = unsafe { &*frame };
+    let connected = frame.result(result) == 0;
+    match frame.afterwards {
+        Afterwards::UndoQuietBind(family) if !connected => quiet::undo_if_over(frame.fd(), family),
+        Afterwards::UndoDissolved if connected => quiet::undo_dissolved(frame.fd()),
+        _ => {}
+    }
+    result
+}
+
+/// Reads who asks, judges, and sees to it that the socket has a source that it may use.
+fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
+    if remote.family() == AF_UNSPEC {
+        return Ok(Afterwards::UndoDissolved);
+    }
+    let Some(endpoint) = remote.endpoint() else {
+        return Ok(Afterwards::Nothing);
+    };
+    let policy = match assignment::current() {
+        Assignment::Unrestricted => return Ok(Afterwards::Nothing),
+        Assignment::Unusable => return Err(Refusal::unusable("connect", fd, endpoint)),
+        Assignment::Restricted(policy) => policy,
+    };
+    if quiet::may_have_chosen_source()
+        && let Local::Bound(local) = Local::of(fd)?
+    {
+        return keep_source(fd, policy, local.ip(), endpoint);
+    }
+    let request = Request::Connect {
+        remote: endpoint.ip(),
+    };
+    match judge(policy, request) {
+        Verdict::Pass => {
+            log::passed("connect", fd, endpoint);
+            Ok(Afterwards::Nothing)
+        }
+        Verdict::Rewrite(source) => match quiet::bind(fd, remote, source) {
+            Ok(()) => {
+                log::quietly_bound(fd, source, endpoint);
+                Ok(Afterwards::UndoQuietBind(remote.family()))
+            }
+            Err(errno) => without_quiet_bind(fd, policy, remote, endpoint, source, errno),
+        },
+        Verdict::Deny(errno) => match Local::of(fd)? {
+            Local::Bound(local) => keep_source(fd, policy, local.ip(), endpoint),
+            _ => Err(Refusal::judged("connect", fd, endpoint, policy, errno)),
+        },
+    }
+}
+
+/// The socket is bound already: its address decides.
+fn keep_source(
+    fd: c_int,
+    policy: &Policy,
+    local: IpAddr,
+    remote: SocketAddr,
+) -> Result<Afterwards, Refusal> {
+    let request = Request::ConnectBound {
+        remote: remote.ip(),
+        local,
+    };
+    match judge(policy, request) {
+        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(fd, remote, policy, local, errno)),
+        Verdict::Pass | Verdict::Rewrite(_) => {
+            log::passed("connect", fd, remote);
+            Ok(Afterwards::Nothing)
+        }
+    }
+}
+
+/// The quiet bind failed, most often with `EINVAL`, which says too little: the socket is bound, or
+/// connecting, or isn't of the remote's family. So the kernel is asked what the socket is.
+fn without_quiet_bind(
+    fd: c_int,
+    policy: &Policy,
+    remote: &Sockaddr,
+    endpoint: SocketAddr,
+    source: IpAddr,
+    errno: Errno,
+) -> Result<Afterwards, Refusal> {
+    let domain = match Local::of(fd)? {
+        Local::Bound(local) => return keep_source(fd, policy, local.ip(), endpoint),
+        Local::NotInternet => return Ok(Afterwards::Nothing),
+        Local::Unbound(domain) => domain,
+    };
+    let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
+        (AF_INET, AF_INET6, _) => true,
+        (AF_INET6, AF_INET, _) => sys::is_tcp(fd) || !sys::is_dual_stack(fd),
+        (AF_INET6, AF_INET6, IpAddr::V4(_)) => !sys::is_dual_stack(fd),
+        _ => false,
+    };
+    if kernel_refuses {
+        return Ok(Afterwards::Nothing);
+    }
+    // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be
+    // v4-mapped then.
+    if let (AF_INET6, AF_INET, IpAddr::V4(source)) = (domain, remote.family(), source) {
+        quiet::bind(fd, &Sockaddr::mapped(source), source.into())?;
+        return Ok(Afterwards::UndoQuietBind(AF_INET6));
+    }
+    Err(Refusal::from(errno))
+}

@@ -1,0 +1,46 @@
+//! `libipaddr.so`: preloaded, it gives a program the IP address of its cgroup and no other.
+//!
+//! The exported functions, [`bind`] and [`connect`], each read who asks ([`assignment`]), judge
+//! (the rules are in the crate `ipaddr-policy`) and act ([`real`] is libc's own function, called by
+//! [`entry`]).
+//!
+//! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
+//! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
+//! no descriptor is kept. What may allocate, dlsym(3), is done at load.
+//!
+//! No path leads to a panic: the compiler sees that none does, and leaves the handler out of the
+//! library (a test looks for it there).
+
+// A debug build has std, because one of the whole workspace, clippy's or the tests', turns on the
+// std features of the crates that this one shares with the others, and there is only one panic
+// handler to a library.
+#![cfg_attr(not(debug_assertions), no_std)]
+#![warn(missing_docs)]
+
+mod assignment;
+mod bind;
+mod connect;
+mod entry;
+mod level_file;
+mod levels;
+mod local;
+mod log;
+mod quiet;
+mod real;
+mod refusal;
+#[cfg(not(debug_assertions))]
+mod runtime;
+mod settings;
+mod sockaddr;
+mod sys;
+
+/// At load, before main: look up the real functions, read the environment, and take the first
+/// look for an assignment, so that a process keeps what it was started with.
+#[ctor::ctor(unsafe)]
+fn load() {
+    let errno = sys::Errno::get();
+    real::resolve();
+    log::check_level();
+    assignment::current();
+    errno.set();
+}

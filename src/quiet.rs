@@ -1,0 +1,78 @@
+//! The quiet bind: what gives a socket its source address before it connects.
+
+use core::ffi::c_int;
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use ipaddr_policy::Family;
+
+use crate::sockaddr::Sockaddr;
+use crate::sys::{self, Errno};
+use crate::{assignment, real};
+
+/// Binds to `source`, in the form of `remote`. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
+/// connect, which picks it by 4-tuple: else each connection would cost an ephemeral port of its
+/// own.
+///
+/// # Errors
+/// Those of bind(2), `EINVAL` above all: the socket is bound already.
+pub fn bind(fd: c_int, remote: &Sockaddr, source: IpAddr) -> Result<(), Errno> {
+    let mut sockaddr = remote.with_any_port();
+    sockaddr.set_address(source);
+    sys::set_bind_address_no_port(fd, true);
+    real::bind_quietly(fd, &sockaddr)
+}
+
+/// After a connect that failed: the socket is as unbound as it was. Not while a connect is still
+/// under way; the kernel would refuse it, but at the cost of two system calls.
+pub fn undo_if_over(fd: c_int, family: c_int) {
+    let errno = Errno::get();
+    if errno.0 != libc::EINPROGRESS {
+        unbind(fd, family);
+    }
+    errno.set();
+}
+
+/// After an association was dissolved: a socket with the assigned address and no port is one that
+/// we bound, and without us would be unbound now.
+pub fn undo_dissolved(fd: c_int) {
+    let errno = Errno::get();
+    if let Some(policy) = assignment::latched()
+        && let Ok(local) = sys::local_address(fd)
+        && let Some(endpoint) = local.endpoint()
+        && endpoint.port() == 0
+    {
+        let family = Family::of(endpoint.ip());
+        let primary = policy.family(family).primary();
+        if primary.map(|number| family.address(number)) == Some(endpoint.ip()) {
+            unbind(fd, local.family());
+        }
+    }
+    errno.set();
+}
+
+/// With `IP_BIND_ADDRESS_NO_PORT` a socket without a port can be bound again, to the wildcard too.
+fn unbind(fd: c_int, family: c_int) {
+    let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
+    sys::set_bind_address_no_port(fd, false);
+}
+
+/// Whether this process ever bound a socket to an address of its own choice without a port.
+///
+/// If it also set `IP_BIND_ADDRESS_NO_PORT`, as nginx's proxy_bind and curl's --interface do, the
+/// kernel would let a quiet bind replace that address; so from then on each connect asks for the
+/// socket's address first. A flag for the process and not a table of descriptors, which dup(2),
+/// close(2) by number and fork(2) would make wrong.
+static CHOSEN_SOURCE: AtomicBool = AtomicBool::new(false);
+
+/// A bind to an explicit address and port 0 is about to be made.
+pub fn note_chosen_source() {
+    if !may_have_chosen_source() {
+        CHOSEN_SOURCE.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a socket of this process may have an address of its own choice and no port yet.
+pub fn may_have_chosen_source() -> bool {
+    CHOSEN_SOURCE.load(Ordering::Relaxed)
+}

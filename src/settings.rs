@@ -1,0 +1,144 @@
+//! The environment variables, as they were when the library was loaded.
+//!
+//! They are copied: a program may overwrite its environment (setproctitle does) or change it, and
+//! what it does to it afterwards must not lift the limits.
+
+use core::ffi::{CStr, c_char};
+use core::mem::size_of;
+use core::slice;
+
+use once_cell::race::OnceRef;
+
+use crate::sys;
+
+/// The policy directory if no variable names another.
+pub const DEFAULT_POLICY_DIR: &CStr = c"/etc/ipaddr";
+
+const PREFIX: &[u8] = b"IPADDR_";
+
+/// The variables; `None` is unset.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    /// `$IPADDR_POLICY_DIR`, not with `AT_SECURE`.
+    pub policy_dir: Option<&'static CStr>,
+    /// `$IPADDR_CGROUP_CONTROLLER`, not with `AT_SECURE`.
+    pub cgroup_controller: Option<&'static CStr>,
+    /// `$IPADDR_IPV4`
+    pub ipv4: Option<&'static CStr>,
+    /// `$IPADDR_IPV6`
+    pub ipv6: Option<&'static CStr>,
+    /// `$IPADDR_LOG`
+    pub log: Option<&'static CStr>,
+    /// `$IPADDR_LOG_FILE`, not with `AT_SECURE`.
+    pub log_file: Option<&'static CStr>,
+    /// Which file descriptor 2 was, a device and an inode; a daemon may use the number for a
+    /// client's socket later.
+    pub stderr: Option<(u64, u64)>,
+}
+
+static SETTINGS: OnceRef<'static, Settings> = OnceRef::new();
+
+/// What there is if there is no memory to copy them to. The policy can't be read then either, and
+/// the calls are refused.
+static NONE: Settings = Settings {
+    policy_dir: None,
+    cgroup_controller: None,
+    ipv4: None,
+    ipv6: None,
+    log: None,
+    log_file: None,
+    stderr: None,
+};
+
+/// The settings, read at the first call: at load, or before that if another library's constructor
+/// makes a call that is ours.
+pub fn get() -> &'static Settings {
+    SETTINGS.get().unwrap_or_else(|| {
+        // Of two threads here at once one wins; the other's few pages are left unused.
+        read().map_or(&NONE, |settings| {
+            let _ = SETTINGS.set(settings);
+            SETTINGS.get().unwrap_or(settings)
+        })
+    })
+}
+
+unsafe extern "C" {
+    /// environ(7)
+    static environ: *const *const c_char;
+}
+
+fn read() -> Option<&'static Settings> {
+    let secure = sys::is_secure();
+    let mut settings = NONE;
+    settings.stderr = sys::stat(2).ok().map(|stat| stat.identity);
+    let mut length = size_of::<Settings>();
+    for variable in variables() {
+        length += variable.to_bytes_with_nul().len();
+    }
+    let pages = sys::map_bytes(length);
+    if pages.is_null() {
+        return None;
+    }
+    // SAFETY: `length` bytes are mapped, zeroed, and nobody else knows of them yet.
+    let block = unsafe { slice::from_raw_parts_mut(pages.cast::<u8>(), length) };
+    let (own, mut free) = block.split_at_mut_checked(size_of::<Settings>())?;
+    for variable in variables() {
+        let text = variable.to_bytes_with_nul();
+        let (copy, rest) = free.split_at_mut_checked(text.len())?;
+        free = rest;
+        copy.copy_from_slice(text);
+        settings.take(copy, secure);
+    }
+    let own = own.as_mut_ptr().cast::<Settings>();
+    // SAFETY: `own` begins a mapping, so it is aligned, and has the size; the mapping stays.
+    unsafe {
+        own.write(settings);
+        Some(&*own)
+    }
+}
+
+impl Settings {
+    /// Takes one `IPADDR_NAME=value`.
+    fn take(&mut self, variable: &'static [u8], secure: bool) {
+        let mut halves = variable.splitn(2, |&byte| byte == b'=');
+        let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
+            return;
+        };
+        let Ok(value) = CStr::from_bytes_with_nul(value) else {
+            return;
+        };
+        let trusted = !secure;
+        let slot = match name.strip_prefix(PREFIX) {
+            Some(b"POLICY_DIR") if trusted => &mut self.policy_dir,
+            Some(b"CGROUP_CONTROLLER") if trusted => &mut self.cgroup_controller,
+            Some(b"LOG_FILE") if trusted => &mut self.log_file,
+            Some(b"IPV4") => &mut self.ipv4,
+            Some(b"IPV6") => &mut self.ipv6,
+            Some(b"LOG") => &mut self.log,
+            _ => return,
+        };
+        // getenv(3) returns the first of two with one name.
+        slot.get_or_insert(value);
+    }
+}
+
+/// The variables of ours in the environment.
+fn variables() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: environ(7) is a null-terminated array, or null after clearenv(3).
+    let mut next = unsafe { environ };
+    core::iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: not past the null that ends the array.
+        let variable = unsafe { *next };
+        if variable.is_null() {
+            return None;
+        }
+        // SAFETY: as above.
+        next = unsafe { next.add(1) };
+        // SAFETY: each entry is a NUL-terminated string.
+        Some(unsafe { CStr::from_ptr(variable) })
+    })
+    .filter(|variable| variable.to_bytes().starts_with(PREFIX))
+}

@@ -1,0 +1,178 @@
+//! A caller's sockaddr, copied once. What is judged is what the kernel gets: another thread may
+//! write to the caller's buffer meanwhile, and it is never written by us.
+
+use core::ffi::c_int;
+use core::mem::{offset_of, size_of};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::ptr;
+
+use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
+
+const CAPACITY: usize = size_of::<sockaddr_storage>();
+
+/// The part of the address space that is the kernel's: no user pointer has this bit. (Bits between
+/// may be a tag that the kernel ignores, so only this one says no for certain.)
+#[cfg(target_arch = "aarch64")]
+const KERNEL_HALF: usize = 1 << 55;
+#[cfg(not(target_arch = "aarch64"))]
+const KERNEL_HALF: usize = 1 << (usize::BITS - 1);
+
+/// The shortest sockaddr_in6 that the kernel takes: `SIN6_LEN_RFC2133`, without the scope id.
+const IN6_LEN_MIN: usize = 24;
+
+const IN_ADDR: usize = offset_of!(sockaddr_in, sin_addr);
+const IN6_ADDR: usize = offset_of!(sockaddr_in6, sin6_addr);
+/// sin_port and sin6_port lie at the same place, in network byte order.
+const PORT: usize = offset_of!(sockaddr_in, sin_port);
+const _: () = assert!(PORT == offset_of!(sockaddr_in6, sin6_port));
+
+/// A socket address of any family, as long as its caller said.
+#[derive(Clone)]
+#[repr(C, align(8))]
+pub struct Sockaddr {
+    bytes: [u8; CAPACITY],
+    len: socklen_t,
+}
+
+impl Sockaddr {
+    /// Room for one that the kernel is to write.
+    pub const fn empty() -> Self {
+        Self {
+            bytes: [0; CAPACITY],
+            len: CAPACITY as socklen_t,
+        }
+    }
+
+    /// Copies the caller's. `None` where the kernel would refuse pointer or length (`EFAULT`,
+    /// `EINVAL`): then it should be asked, and do so.
+    ///
+    /// # Safety
+    /// `address` is what a program passed to bind(2) or connect(2): unless the kernel would refuse
+    /// it as the other half of the address space, `len` bytes can be read there.
+    pub unsafe fn read(address: *const sockaddr, len: socklen_t) -> Option<Self> {
+        let count = usize::try_from(len).ok()?;
+        if address.is_null()
+            || address.addr() & KERNEL_HALF != 0
+            || !(size_of::<sa_family_t>()..=CAPACITY).contains(&count)
+        {
+            return None;
+        }
+        let mut sockaddr = Self {
+            bytes: [0; CAPACITY],
+            len,
+        };
+        // SAFETY: the source by the caller's promise; `count` fits the destination, just checked.
+        unsafe { ptr::copy_nonoverlapping(address.cast(), sockaddr.bytes.as_mut_ptr(), count) };
+        Some(sockaddr)
+    }
+
+    /// As bind(2) and connect(2) take it.
+    pub const fn as_in(&self) -> (*const sockaddr, socklen_t) {
+        (self.bytes.as_ptr().cast(), self.len)
+    }
+
+    /// As getsockname(2) takes it.
+    pub const fn as_out(&mut self) -> (*mut sockaddr, *mut socklen_t) {
+        (self.bytes.as_mut_ptr().cast(), &raw mut self.len)
+    }
+
+    /// The address family in host byte order, `AF_INET` and so on.
+    pub const fn family(&self) -> c_int {
+        sa_family_t::from_ne_bytes([self.bytes[0], self.bytes[1]]) as c_int
+    }
+
+    /// The IPv4 or IPv6 endpoint, a v4-mapped address as the IPv4 address it is. `None` for other
+    /// families, and for lengths that the kernel refuses.
+    pub fn endpoint(&self) -> Option<SocketAddr> {
+        let address = match self.family() {
+            libc::AF_INET if self.holds(size_of::<sockaddr_in>()) => IpAddr::V4(self.ipv4()),
+            libc::AF_INET6 if self.holds(IN6_LEN_MIN) => IpAddr::V6(self.ipv6()).to_canonical(),
+            _ => return None,
+        };
+        Some(SocketAddr::new(address, self.port()))
+    }
+
+    /// As [`Self::endpoint`], for bind(2), where Linux also takes `AF_UNSPEC` with 0.0.0.0 for
+    /// `AF_INET` (see `__inet_bind` in net/ipv4/af_inet.c).
+    pub fn bind_endpoint(&self) -> Option<SocketAddr> {
+        let unspec = self.family() == libc::AF_UNSPEC
+            && self.holds(size_of::<sockaddr_in>())
+            && self.ipv4().is_unspecified();
+        if unspec {
+            return Some(SocketAddr::new(IpAddr::V4(self.ipv4()), self.port()));
+        }
+        self.endpoint()
+    }
+
+    /// Replaces the address; family, port and length stay, so IPv4 in a sockaddr_in6 is v4-mapped.
+    /// With `AF_UNSPEC` only 0.0.0.0 would do: it becomes the `AF_INET` that it stands for.
+    pub fn set_address(&mut self, address: IpAddr) {
+        match (self.family(), address) {
+            (libc::AF_INET6, IpAddr::V4(v4)) => self.put(IN6_ADDR, v4.to_ipv6_mapped().octets()),
+            (libc::AF_INET6, IpAddr::V6(v6)) => self.put(IN6_ADDR, v6.octets()),
+            (_, IpAddr::V4(v4)) => {
+                self.put(0, (libc::AF_INET as sa_family_t).to_ne_bytes());
+                self.put(IN_ADDR, v4.octets());
+            }
+            // No rule answers an IPv4 request with IPv6.
+            (_, IpAddr::V6(_)) => {}
+        }
+    }
+
+    /// The same family, address and length (and scope id), with port 0: left to the kernel.
+    pub fn with_any_port(&self) -> Self {
+        let mut sockaddr = self.clone();
+        sockaddr.put(PORT, [0, 0]);
+        sockaddr
+    }
+
+    /// The wildcard address of `AF_INET` or `AF_INET6`, port 0.
+    pub fn wildcard(family: c_int) -> Self {
+        let mut sockaddr = Self::empty();
+        let (family, len) = if family == libc::AF_INET6 {
+            (libc::AF_INET6, size_of::<sockaddr_in6>())
+        } else {
+            (libc::AF_INET, size_of::<sockaddr_in>())
+        };
+        sockaddr.len = len as socklen_t;
+        sockaddr.put(0, (family as sa_family_t).to_ne_bytes());
+        sockaddr
+    }
+
+    /// An AF_INET6 sockaddr with an IPv4 address in it, port 0.
+    pub fn mapped(address: Ipv4Addr) -> Self {
+        let mut sockaddr = Self::wildcard(libc::AF_INET6);
+        sockaddr.set_address(address.into());
+        sockaddr
+    }
+
+    fn holds(&self, count: usize) -> bool {
+        usize::try_from(self.len).is_ok_and(|len| len >= count)
+    }
+
+    const fn port(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[PORT], self.bytes[PORT + 1]])
+    }
+
+    fn ipv4(&self) -> Ipv4Addr {
+        Ipv4Addr::from_octets(self.get(IN_ADDR))
+    }
+
+    fn ipv6(&self) -> Ipv6Addr {
+        Ipv6Addr::from_octets(self.get(IN6_ADDR))
+    }
+
+    fn get<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut field = [0; N];
+        for (byte, from) in field.iter_mut().zip(self.bytes.iter().skip(at)) {
+            *byte = *from;
+        }
+        field
+    }
+
+    fn put<const N: usize>(&mut self, at: usize, field: [u8; N]) {
+        for (byte, from) in self.bytes.iter_mut().skip(at).zip(field) {
+            *byte = from;
+        }
+    }
+}
