@@ -119,19 +119,10 @@ impl Text for Fd {
 }
 
 #[cold]
-#[inline(never)]
 fn line(text: &impl Text) {
-    let settings = settings::get();
-    let mut line = Line::new();
-    ("ipaddr[", sys::pid().unsigned_abs(), "]: ", text).write(&mut line);
-    let bytes = line.finish();
-    if let Some(path) = settings.log_file {
-        if let Ok(file) = File::append(path) {
-            file.write(bytes);
-        }
-    } else if settings.stderr.is_some() && settings.stderr == now_at_stderr() {
-        sys::write(2, bytes);
-    }
+    let mut line = Line::begin();
+    text.write(&mut line);
+    line.emit();
 }
 
 fn now_at_stderr() -> Option<(u64, u64)> {
@@ -147,22 +138,35 @@ struct Line {
 impl Line {
     const CAPACITY: usize = 1024;
 
-    const fn new() -> Self {
-        Self {
+    #[inline(never)]
+    fn begin() -> Self {
+        let mut line = Self {
             bytes: [0; Self::CAPACITY],
             len: 0,
-        }
+        };
+        ("ipaddr[", sys::pid().unsigned_abs(), "]: ").write(&mut line);
+        line
     }
 
-    fn finish(&mut self) -> &[u8] {
+    #[inline(never)]
+    fn emit(&mut self) {
         if let Some(end) = self.bytes.get_mut(self.len) {
             *end = b'\n';
         }
-        self.bytes.get(..=self.len).unwrap_or(&[])
+        let bytes = self.bytes.get(..=self.len).unwrap_or(&[]);
+        let settings = settings::get();
+        if let Some(path) = settings.log_file {
+            if let Ok(file) = File::append(path) {
+                file.write(bytes);
+            }
+        } else if settings.stderr.is_some() && settings.stderr == now_at_stderr() {
+            sys::write(2, bytes);
+        }
     }
 }
 
 impl Sink for Line {
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         // One byte is kept for the newline.
         let free = self
