@@ -1,0 +1,19 @@
+/*
+ * connect_again KIND ADDRESS PORT REFUSED_PORT: a connect that is refused, then one on the same
+ * socket that isn't.
+ */
+#include "harness.h"
+
+int main(int argc, char **argv)
+{
+	int fd;
+
+	if (argc != 5)
+		return 2;
+	fd = open_socket(argv[1]);
+	printf("%s", outcome(connect_to(fd, argv[2], atoi(argv[4]))));
+	printf(" %s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
+	print_local(fd);
+	puts("");
+	return 0;
+}

@@ -1,0 +1,25 @@
+//! What the tests share.
+//!
+//! | module | idea |
+//! | --- | --- |
+//! | [`artifacts`] | libipaddr.so and the programs of the C harness |
+//! | [`shim`] | a program under the library, with just the environment that a test says |
+//! | [`cgroup`] | real cgroups that go away with their test |
+//! | [`netns`] | network namespaces of a test's own |
+//! | [`policy_dir`] | policy directories |
+//! | [`peer`] | sockets of the test's own, without the library: what a peer sees |
+//! | [`skip`] | what can't be tested here, said and counted |
+
+pub mod artifacts;
+pub mod cgroup;
+pub mod netns;
+pub mod peer;
+pub mod policy_dir;
+pub mod shim;
+pub mod skip;
+
+pub use artifacts::{harness, library};
+pub use cgroup::Cgroup;
+pub use netns::Netns;
+pub use policy_dir::PolicyDir;
+pub use shim::{Run, Shim};

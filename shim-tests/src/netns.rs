@@ -1,0 +1,61 @@
+//! Network namespaces of a test's own, by ip(8). As root only.
+
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A network namespace with its loopback up, removed with its test.
+pub struct Netns {
+    name: String,
+}
+
+impl Netns {
+    /// A new namespace; `None` where none can be made.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ipaddr-test-{}-{number}", process::id());
+        let made = Command::new("ip").args(["netns", "add", &name]).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let netns = Self { name };
+        netns.run("ip", &["link", "set", "lo", "up"]);
+        Some(netns)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives the loopback interface another address, written as ip(8) takes it.
+    pub fn add_address(&self, address: &str) {
+        self.run("ip", &["address", "add", address, "dev", "lo"]);
+    }
+
+    /// Sets one of the namespace's settings below /proc/sys/net.
+    pub fn set(&self, setting: &str, value: &str) {
+        let path = format!("/proc/sys/net/{setting}");
+        self.run("sh", &["-c", "echo \"$1\" > \"$0\"", &path, value]);
+    }
+
+    /// Runs a command in it, without the library.
+    pub fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.name, program])
+            .args(arguments);
+        let status = command.status().expect("ip is installed");
+        assert!(status.success(), "{program} {arguments:?} in {}", self.name);
+    }
+}
+
+impl Drop for Netns {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "delete", &self.name])
+            .status();
+    }
+}

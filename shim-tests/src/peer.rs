@@ -1,0 +1,56 @@
+//! The other end: sockets of the test's own, in the test's own process and without the library.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+/// A listener that a program under the library is to connect to.
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// On an address, with a free port.
+    #[must_use]
+    pub fn on(address: &str) -> Self {
+        let address: IpAddr = address.parse().expect("an address");
+        Self(TcpListener::bind((address, 0)).expect("the address is on loopback"))
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> String {
+        self.0.local_addr().expect("it is bound").port().to_string()
+    }
+
+    /// Where the next connection comes from.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.0.accept().expect("a connection waits").1
+    }
+}
+
+/// A port on which nobody listens.
+#[must_use]
+pub fn refused_port(address: &str) -> String {
+    Listener::on(address).port()
+}
+
+/// A UDP port that somebody has, so that nothing sent there comes back as an error.
+#[must_use]
+pub fn udp_port(address: &str) -> (UdpSocket, String) {
+    let address: IpAddr = address.parse().expect("an address");
+    let socket = UdpSocket::bind((address, 0)).expect("the address is on loopback");
+    let port = socket.local_addr().expect("it is bound").port().to_string();
+    (socket, port)
+}
+
+/// Whether somebody listens there.
+#[must_use]
+pub fn answers(address: &str, port: u16) -> bool {
+    let address: IpAddr = address.parse().expect("an address");
+    let connected = TcpStream::connect_timeout(&(address, port).into(), Duration::from_secs(2));
+    match connected {
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => false,
+        Err(error) => panic!("connect to {address}:{port}: {error}"),
+    }
+}

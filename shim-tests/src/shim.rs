@@ -1,0 +1,266 @@
+//! A program under the library.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::{Cgroup, Netns, artifacts};
+
+/// How a program is run: under the library, with an empty environment but for what is said here.
+#[derive(Clone, Default)]
+pub struct Shim {
+    variables: Vec<(String, String)>,
+    preload: Vec<PathBuf>,
+    cgroup: Option<PathBuf>,
+    netns: Option<String>,
+    prefix: Vec<String>,
+}
+
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Standard output, trimmed.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// Whether it ended with status 0.
+    pub success: bool,
+}
+
+impl Run {
+    /// The words of the standard output.
+    #[must_use]
+    pub fn words(&self) -> Vec<&str> {
+        self.out.split_whitespace().collect()
+    }
+
+    /// Asserts what was printed.
+    #[track_caller]
+    pub fn says(&self, expected: &str) {
+        assert_eq!(self.out, expected, "stderr: {}", self.err);
+    }
+}
+
+impl Shim {
+    /// Under the library, nothing assigned; there is no policy directory either.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            preload: vec![artifacts::library().to_owned()],
+            ..Self::without()
+        }
+        .var("IPADDR_POLICY_DIR", "/nonexistent/ipaddr")
+    }
+
+    /// Without the library: what the kernel does by itself.
+    #[must_use]
+    pub fn without() -> Self {
+        Self::default().var(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+    }
+
+    /// Under the library, with an IPv4 assignment of the process's own.
+    #[must_use]
+    pub fn ipv4(list: &str) -> Self {
+        Self::new().var("IPADDR_IPV4", list)
+    }
+
+    /// Under the library, with an IPv6 assignment of the process's own.
+    #[must_use]
+    pub fn ipv6(list: &str) -> Self {
+        Self::new().var("IPADDR_IPV6", list)
+    }
+
+    /// Under the library, with a policy directory.
+    #[must_use]
+    pub fn policy(dir: &Path) -> Self {
+        Self::new().var("IPADDR_POLICY_DIR", dir.to_str().expect("UTF-8"))
+    }
+
+    /// Sets a variable, in the place of an earlier one of that name.
+    #[must_use]
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Preloads another library before ours.
+    #[must_use]
+    pub fn preload_before(mut self, library: PathBuf) -> Self {
+        self.preload.insert(0, library);
+        self
+    }
+
+    /// Preloads another library after ours.
+    #[must_use]
+    pub fn preload_after(mut self, library: PathBuf) -> Self {
+        self.preload.push(library);
+        self
+    }
+
+    /// Starts the program in a cgroup.
+    #[must_use]
+    pub fn cgroup(mut self, cgroup: &Cgroup) -> Self {
+        self.cgroup = Some(cgroup.path().to_owned());
+        self
+    }
+
+    /// Starts the program in a network namespace.
+    #[must_use]
+    pub fn netns(mut self, netns: &Netns) -> Self {
+        self.netns = Some(netns.name().to_owned());
+        self
+    }
+
+    /// Runs the program by another one, `unshare --cgroup` say; that one is without the library.
+    #[must_use]
+    pub fn by(mut self, prefix: &[&str]) -> Self {
+        self.prefix = prefix.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// The command, to be run as it pleases.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        // Everything that prepares the ground runs before the library comes in: sh joins the
+        // cgroup, ip enters the namespace, and env preloads last.
+        let mut words: Vec<&OsStr> = Vec::new();
+        if let Some(name) = &self.netns {
+            words.extend(["ip", "netns", "exec", name].map(OsStr::new));
+        }
+        words.extend(self.prefix.iter().map(OsStr::new));
+        let preload = self
+            .preload
+            .iter()
+            .map(|path| path.to_str().expect("UTF-8"));
+        let preload = format!("LD_PRELOAD={}", preload.collect::<Vec<_>>().join(":"));
+        if !self.preload.is_empty() {
+            words.extend(["env", &preload].map(OsStr::new));
+        }
+        words.push(program.as_ref());
+
+        let mut command = match &self.cgroup {
+            Some(cgroup) => {
+                let mut command = Command::new("sh");
+                let join = "echo $$ > \"$0\" && exec \"$@\"";
+                command
+                    .args(["-c", join])
+                    .arg(cgroup.join("cgroup.procs"))
+                    .args(&words);
+                command
+            }
+            None => {
+                let mut command = Command::new(words[0]);
+                command.args(&words[1..]);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a program to its end.
+    #[track_caller]
+    #[must_use]
+    pub fn run(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Run {
+        let mut command = self.command(&program);
+        command.args(arguments).stdin(Stdio::null());
+        let output = command.output().expect("the program starts");
+        Run {
+            out: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            success: output.status.success(),
+        }
+    }
+
+    /// Runs a program of the C harness to its end.
+    #[track_caller]
+    #[must_use]
+    pub fn harness(&self, name: &str, arguments: &[&str]) -> Run {
+        self.run(artifacts::harness(name), arguments)
+    }
+
+    /// Starts `on_demand`, which does one call for each line that it gets.
+    #[must_use]
+    pub fn on_demand(&self) -> OnDemand {
+        let mut child = self
+            .command(artifacts::harness("on_demand"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("on_demand starts");
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut process = OnDemand {
+            child,
+            input: Some(input),
+            output,
+        };
+        assert_eq!(process.line(), "ready");
+        process
+    }
+}
+
+/// A running `on_demand`, ended with its test.
+pub struct OnDemand {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl OnDemand {
+    /// The process's id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Has it do `KIND bind|connect ADDRESS PORT`; what came of it.
+    pub fn ask(&mut self, call: &str) -> String {
+        let input = self.input.as_mut().expect("still open");
+        writeln!(input, "{call}").expect("on_demand reads");
+        self.line()
+    }
+
+    /// The address that a wildcard bind ends up with, or the errno.
+    pub fn bind_wildcard(&mut self) -> String {
+        let line = self.ask("tcp4 bind 0.0.0.0 0");
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["0", address, _port] => (*address).to_owned(),
+            [errno, ..] => (*errno).to_owned(),
+            [] => String::new(),
+        }
+    }
+
+    /// Ends it; what it wrote to standard error.
+    #[must_use]
+    pub fn end(mut self) -> String {
+        drop(self.input.take());
+        let mut err = String::new();
+        let stderr = self.child.stderr.take().expect("piped");
+        std::io::Read::read_to_string(&mut BufReader::new(stderr), &mut err).expect("UTF-8");
+        err
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("on_demand answers");
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for OnDemand {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

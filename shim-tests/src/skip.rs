@@ -1,0 +1,64 @@
+//! What can't be tested here is said, and counted: a test that skips says so on standard error and
+//! in the file that `$IPADDR_TEST_SKIPS` names, from which run.sh makes its last lines.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// Says that the running test, or the part of it that `reason` names, is skipped.
+pub fn skip(reason: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("SKIP {test}: {reason}\n");
+    eprint!("{line}");
+    if let Some(path) = env::var_os("IPADDR_TEST_SKIPS") {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("the skip list is writable");
+    }
+}
+
+/// Whether this is root; skips if it isn't.
+#[must_use]
+pub fn root_for(what: &str) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    let root = unsafe { libc::geteuid() } == 0;
+    if !root {
+        skip(&format!("needs root for {what}"));
+    }
+    root
+}
+
+/// Where a command is; skips if it is nowhere.
+#[must_use]
+pub fn command(name: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$0\" >/dev/null", name])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        skip(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Whether the machine has an IPv6 loopback address; skips if it hasn't.
+#[must_use]
+pub fn ipv6() -> bool {
+    let found = std::net::TcpListener::bind("[::1]:0").is_ok();
+    if !found {
+        skip("the machine has no ::1");
+    }
+    found
+}
+
+/// Whether a file or folder exists; skips if it doesn't.
+#[must_use]
+pub fn path(path: &Path) -> bool {
+    let found = path.exists();
+    if !found {
+        skip(&format!("there is no {}", path.display()));
+    }
+    found
+}

@@ -1,0 +1,246 @@
+//! Every row of the design's tables about bind, on real sockets.
+
+use shim_tests::skip;
+use shim_tests::{Netns, Shim};
+
+const ADDRESS: &str = "127.0.0.2";
+
+/// Runs `bind KIND ADDRESS 0`, and returns the outcome and the address it ended with.
+#[track_caller]
+fn bind(shim: &Shim, kind: &str, address: &str) -> (String, String) {
+    let run = shim.harness("bind", &[kind, address, "0"]);
+    match run.words().as_slice() {
+        [outcome, local, _port] => ((*outcome).to_owned(), (*local).to_owned()),
+        words => panic!("{words:?} {}", run.err),
+    }
+}
+
+#[track_caller]
+fn becomes(shim: &Shim, kind: &str, address: &str, expected: &str) {
+    let (outcome, local) = bind(shim, kind, address);
+    assert_eq!(
+        (outcome.as_str(), local.as_str()),
+        ("0", expected),
+        "{kind} {address}"
+    );
+}
+
+#[track_caller]
+fn is_refused(shim: &Shim, kind: &str, address: &str) {
+    assert_eq!(bind(shim, kind, address).0, "EPERM", "{kind} {address}");
+}
+
+/// The kinds of socket that this process may open; raw ones are root's.
+fn kinds(of: &[&'static str]) -> Vec<&'static str> {
+    let may_open = |kind: &&&str| {
+        let may = Shim::without().harness("bind", &[kind, "::1", "0"]).words()[0] != "socket:";
+        if !may {
+            skip::skip(&format!("no {kind} sockets here"));
+        }
+        may
+    };
+    of.iter().filter(may_open).copied().collect()
+}
+
+#[test]
+fn without_an_assignment_nothing_changes() {
+    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+        becomes(&Shim::new(), kind, "0.0.0.0", "0.0.0.0");
+        becomes(&Shim::new(), kind, "127.0.0.9", "127.0.0.9");
+    }
+    becomes(&Shim::new(), "tcp6", "::", "::");
+}
+
+#[test]
+fn ipv4() {
+    let shim = Shim::ipv4(ADDRESS);
+    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+        becomes(&shim, kind, "0.0.0.0", ADDRESS);
+        becomes(&shim, kind, "127.0.0.1", "127.0.0.1");
+        becomes(&shim, kind, ADDRESS, ADDRESS);
+        is_refused(&shim, kind, "127.0.0.3");
+        is_refused(&shim, kind, "192.0.2.1");
+        is_refused(&shim, kind, "255.255.255.255");
+    }
+}
+
+#[test]
+fn the_port_is_kept() {
+    // A port that is free on the address now; nobody else binds to it there.
+    let free = Shim::without().harness("bind", &["tcp4", "127.0.0.2", "0"]);
+    let port = free.words()[2];
+    let run = Shim::ipv4(ADDRESS).harness("bind", &["tcp4", "0.0.0.0", port]);
+    run.says(&format!("0 127.0.0.2 {port}"));
+    let run = Shim::ipv4(ADDRESS).harness("bind", &["tcp6", "::", port]);
+    run.says(&format!("0 ::ffff:127.0.0.2 {port}"));
+}
+
+#[test]
+fn ipv4_mapped() {
+    let shim = Shim::ipv4(ADDRESS);
+    for kind in ["tcp6", "udp6", "mptcp6"] {
+        becomes(&shim, kind, "::ffff:0.0.0.0", "::ffff:127.0.0.2");
+        becomes(&shim, kind, "::ffff:127.0.0.1", "::ffff:127.0.0.1");
+        becomes(&shim, kind, "::ffff:127.0.0.2", "::ffff:127.0.0.2");
+        is_refused(&shim, kind, "::ffff:127.0.0.3");
+    }
+    // The kernel's own answer: a V6ONLY socket has no IPv4 half.
+    assert_eq!(bind(&shim, "tcp6only", "::ffff:127.0.0.2").0, "EINVAL");
+}
+
+#[test]
+fn dual_stack() {
+    if !skip::ipv6() {
+        return;
+    }
+    for kind in ["tcp6", "udp6", "mptcp6"] {
+        becomes(&Shim::ipv4(ADDRESS), kind, "::", "::ffff:127.0.0.2");
+        becomes(&Shim::ipv4(ADDRESS), kind, "::1", "::1");
+        becomes(
+            &Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "::1"),
+            kind,
+            "::",
+            "::1",
+        );
+        becomes(
+            &Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "none"),
+            kind,
+            "::",
+            "::ffff:127.0.0.2",
+        );
+        becomes(&Shim::ipv6("none"), kind, "::", "::ffff:0.0.0.0");
+        is_refused(&Shim::ipv4("none"), kind, "::");
+    }
+    for kind in ["tcp6only", "udp6only"] {
+        becomes(&Shim::ipv4(ADDRESS), kind, "::", "::");
+        becomes(&Shim::ipv4("none"), kind, "::", "::");
+        becomes(&Shim::ipv6("::1"), kind, "::", "::1");
+        is_refused(&Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "none"), kind, "::");
+    }
+}
+
+/// Raw and ping sockets of IPv6 have no IPv4 half, though their `IPV6_V6ONLY` is 0.
+#[test]
+fn ipv6_without_an_ipv4_half() {
+    if !skip::ipv6() {
+        return;
+    }
+    for kind in kinds(&["raw6"]) {
+        becomes(&Shim::ipv4(ADDRESS), kind, "::", "::");
+        becomes(&Shim::ipv6("::1"), kind, "::", "::1");
+        is_refused(&Shim::ipv6("none"), kind, "::");
+    }
+}
+
+#[test]
+fn ping_sockets() {
+    if !skip::root_for("a network namespace with a ping_group_range") {
+        return;
+    }
+    let Some(netns) = Netns::new() else {
+        return skip::skip("no network namespace can be made");
+    };
+    netns.set("ipv4/ping_group_range", "0 0");
+    let shim = |shim: Shim| shim.netns(&netns);
+    becomes(&shim(Shim::ipv4(ADDRESS)), "ping4", "0.0.0.0", ADDRESS);
+    becomes(
+        &shim(Shim::ipv4(ADDRESS)),
+        "ping4",
+        "127.0.0.1",
+        "127.0.0.1",
+    );
+    is_refused(&shim(Shim::ipv4(ADDRESS)), "ping4", "127.0.0.3");
+    becomes(&shim(Shim::ipv4(ADDRESS)), "ping6", "::", "::");
+    becomes(&shim(Shim::ipv6("::1")), "ping6", "::", "::1");
+}
+
+#[test]
+fn ipv6() {
+    let Some(netns) = skip::root_for("IPv6 addresses of its own")
+        .then(Netns::new)
+        .flatten()
+    else {
+        return;
+    };
+    netns.add_address("fd00::5/128");
+    netns.add_address("fd00::6/128");
+    let shim = Shim::ipv6("fd00::5").netns(&netns);
+    for kind in ["tcp6", "tcp6only", "udp6", "udp6only", "raw6", "mptcp6"] {
+        becomes(&shim, kind, "::", "fd00::5");
+        becomes(&shim, kind, "::1", "::1");
+        becomes(&shim, kind, "fd00::5", "fd00::5");
+        is_refused(&shim, kind, "fd00::6");
+    }
+    // IPv4 isn't assigned, so it is untouched.
+    becomes(&shim, "tcp4", "0.0.0.0", "0.0.0.0");
+    becomes(&shim, "tcp6", "::ffff:0.0.0.0", "::ffff:0.0.0.0");
+    // And without an IPv6 assignment, IPv6 is.
+    becomes(
+        &Shim::ipv4(ADDRESS).netns(&netns),
+        "tcp6",
+        "fd00::6",
+        "fd00::6",
+    );
+}
+
+#[test]
+fn af_unspec() {
+    let unspec = |shim: &Shim, kind, address| {
+        let run = shim.harness("bind_unspec", &[kind, address]);
+        run.words()[..2].join(" ")
+    };
+    let shim = Shim::ipv4(ADDRESS);
+    assert_eq!(unspec(&Shim::without(), "tcp4", "0.0.0.0"), "0 0.0.0.0");
+    for kind in ["tcp4", "udp4"] {
+        assert_eq!(unspec(&shim, kind, "0.0.0.0"), "0 127.0.0.2");
+        assert_eq!(unspec(&shim, kind, "127.0.0.2"), "EAFNOSUPPORT 0.0.0.0");
+    }
+    assert_eq!(
+        unspec(&shim, "tcp6", "0.0.0.0"),
+        unspec(&Shim::without(), "tcp6", "0.0.0.0")
+    );
+    assert_eq!(
+        unspec(&Shim::ipv4("none"), "tcp4", "0.0.0.0"),
+        "EPERM 0.0.0.0"
+    );
+}
+
+#[test]
+fn lists() {
+    let shim = Shim::ipv4("127.0.0.2,127.0.0.5,127.7.0.0/24,!127.7.0.9");
+    becomes(&shim, "tcp4", "0.0.0.0", "127.0.0.2");
+    becomes(&shim, "tcp4", "127.0.0.5", "127.0.0.5");
+    becomes(&shim, "tcp4", "127.7.0.8", "127.7.0.8");
+    is_refused(&shim, "tcp4", "127.7.0.9");
+    is_refused(&shim, "tcp4", "127.7.1.0");
+    // A network is no stand-in for the wildcard.
+    let networks = Shim::ipv4("127.7.0.0/24");
+    is_refused(&networks, "tcp4", "0.0.0.0");
+    becomes(&networks, "tcp4", "127.7.0.1", "127.7.0.1");
+}
+
+#[test]
+fn none() {
+    for kind in ["tcp4", "udp4"] {
+        is_refused(&Shim::ipv4("none"), kind, "0.0.0.0");
+        is_refused(&Shim::ipv4("none"), kind, "127.0.0.2");
+        becomes(&Shim::ipv4("none"), kind, "127.0.0.1", "127.0.0.1");
+    }
+    if skip::ipv6() {
+        becomes(&Shim::ipv6("none"), "tcp6", "::1", "::1");
+        becomes(&Shim::ipv6("none"), "tcp4", "0.0.0.0", "0.0.0.0");
+    }
+}
+
+/// Nobody checks that the machine has the address: the kernel does.
+#[test]
+fn an_address_that_the_machine_has_not() {
+    assert_eq!(
+        bind(&Shim::ipv4("192.0.2.1"), "tcp4", "0.0.0.0").0,
+        "EADDRNOTAVAIL"
+    );
+    assert_eq!(
+        bind(&Shim::ipv4("192.0.2.1"), "tcp6", "::").0,
+        "EADDRNOTAVAIL"
+    );
+}
