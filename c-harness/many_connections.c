@@ -1,6 +1,6 @@
 /*
  * many_connections KIND LIMIT ADDRESS PORT [ADDRESS PORT …]: how many connections there can be at
- * once, to the destinations in turn; stops at LIMIT.
+ * once, to the destinations in turn; stops at LIMIT. And where the last one left from.
  */
 #include "harness.h"
 
@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	struct rlimit files;
-	int count = 0, limit, destinations = (argc - 3) / 2;
+	int count = 0, limit, last = -1, destinations = (argc - 3) / 2;
 
 	if (argc < 5)
 		return 2;
@@ -24,7 +24,10 @@ int main(int argc, char **argv)
 		if (connect_to(fd, argv[at], atoi(argv[at + 1])) < 0)
 			break;
 		count++;
+		last = fd;
 	}
-	printf("%d %s\n", count, count < limit ? errno_name(errno) : "limit");
+	printf("%d %s", count, count < limit ? errno_name(errno) : "limit");
+	print_local(last);
+	puts("");
 	return 0;
 }

@@ -3,6 +3,12 @@
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use parking_lot::Mutex;
+
+/// ip(8) makes the folder of the namespaces a mount of its own at the first one, and two that do
+/// so at once trip over each other.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// A network namespace with its loopback up, removed with its test.
 pub struct Netns {
     name: String,
@@ -15,6 +21,7 @@ impl Netns {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ipaddr-test-{}-{number}", process::id());
+        let _alone = MAKING.lock();
         let made = Command::new("ip").args(["netns", "add", &name]).status();
         if !made.is_ok_and(|status| status.success()) {
             return None;

@@ -1,0 +1,277 @@
+//! Where the assignment comes from, and that it is for life: policy directories and real cgroups.
+
+use std::fs;
+
+use shim_tests::{Cgroup, PolicyDir, Shim, skip};
+
+/// The address that a wildcard bind ends up with, or the errno.
+fn address(shim: &Shim) -> String {
+    let run = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
+    match run.words().as_slice() {
+        ["0", address, _] => (*address).to_owned(),
+        [errno, ..] => (*errno).to_owned(),
+        [] => panic!("{run:?}"),
+    }
+}
+
+/// A new v2 cgroup; says so where there can't be one.
+fn cgroup() -> Option<Cgroup> {
+    if !skip::root_for("cgroups") {
+        return None;
+    }
+    let cgroup = Cgroup::v2();
+    if cgroup.is_none() {
+        skip::skip("no cgroup v2 hierarchy that may be written to");
+    }
+    cgroup
+}
+
+#[test]
+fn the_root_level_holds_for_everybody() {
+    let policy = PolicyDir::new();
+    assert_eq!(
+        address(&Shim::policy(policy.path())),
+        "0.0.0.0",
+        "an empty directory"
+    );
+    policy.write("", "ipv4", "127.0.0.7\n");
+    assert_eq!(address(&Shim::policy(policy.path())), "127.0.0.7");
+}
+
+#[test]
+fn the_rfcs_unassigned() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "0.0.0.0\n");
+    assert_eq!(address(&Shim::policy(policy.path())), "0.0.0.0");
+}
+
+#[test]
+fn ipv6_files() {
+    if !skip::ipv6() {
+        return;
+    }
+    let policy = PolicyDir::new();
+    policy.write("", "ipv6", "::1\n");
+    let shim = Shim::policy(policy.path());
+    assert_eq!(
+        shim.harness("bind", &["tcp6", "::", "0"]).words()[..2],
+        ["0", "::1"]
+    );
+    assert_eq!(address(&shim), "0.0.0.0");
+    policy.write("", "ipv6", "none\n");
+    assert_eq!(
+        shim.harness("bind", &["tcp6only", "::", "0"]).words()[0],
+        "EPERM"
+    );
+}
+
+#[test]
+fn each_cgroup_has_its_own() {
+    let Some(outer) = cgroup() else { return };
+    let (a, b) = (outer.child("a"), outer.child("b"));
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path());
+    policy.write(a.name(), "ipv4", "127.0.0.7\n");
+    policy.write(b.name(), "ipv4", "127.0.0.8\n");
+    assert_eq!(address(&shim.clone().cgroup(&a)), "127.0.0.7");
+    assert_eq!(address(&shim.clone().cgroup(&b)), "127.0.0.8");
+    assert_eq!(address(&shim.clone().cgroup(&outer)), "0.0.0.0");
+    // The outer level limits, and what it assigns is inherited.
+    policy.write(outer.name(), "ipv4", "127.0.0.7\n");
+    let inner = a.child("inner");
+    assert_eq!(address(&shim.clone().cgroup(&outer)), "127.0.0.7");
+    assert_eq!(address(&shim.clone().cgroup(&inner)), "127.0.0.7");
+    assert_eq!(address(&shim.clone().cgroup(&a)), "127.0.0.7", "repeated");
+    assert_eq!(address(&shim.clone().cgroup(&b)), "EPERM", "in conflict");
+    drop(inner);
+    drop((a, b));
+}
+
+#[test]
+fn levels_only_narrow() {
+    let Some(outer) = cgroup() else { return };
+    let inner = outer.child("inner");
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path()).cgroup(&inner);
+    let may_bind =
+        |shim: &Shim, address| shim.harness("bind", &["tcp4", address, "0"]).words()[0] == "0";
+    policy.write("", "ipv4", "127.7.0.0/16\n!127.7.9.0/24\n127.7.0.1\n");
+    policy.write(outer.name(), "ipv4", "127.7.8.0/24\n");
+    assert_eq!(
+        address(&shim),
+        "EPERM",
+        "the primary is outside the inner level"
+    );
+    assert!(may_bind(&shim, "127.7.8.5"));
+    assert!(
+        !may_bind(&shim, "127.7.7.5"),
+        "only the root level allows it"
+    );
+    policy.write(inner.name(), "ipv4", "127.7.8.5\n");
+    assert_eq!(address(&shim), "127.7.8.5");
+    policy.write(inner.name(), "ipv4", "127.7.9.5\n");
+    let run = shim.harness("bind", &["tcp4", "127.7.9.5", "0"]);
+    assert_eq!(run.words()[0], "EPERM");
+    for place in [inner.name(), outer.name()] {
+        let place = format!("{}/{place}/ipaddr.ipv4:1", policy.path().display());
+        assert!(run.err.contains(&place), "{place} in {}", run.err);
+    }
+    drop(inner);
+}
+
+#[test]
+fn variables_are_the_innermost_level() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.7\n127.0.0.8\n");
+    let shim = Shim::policy(policy.path());
+    assert_eq!(
+        address(&shim.clone().var("IPADDR_IPV4", "127.0.0.8")),
+        "127.0.0.8"
+    );
+    assert_eq!(
+        address(&shim.clone().var("IPADDR_IPV4", "127.0.0.9")),
+        "EPERM"
+    );
+    assert_eq!(
+        address(&shim.clone().var("IPADDR_IPV4", "0.0.0.0")),
+        "127.0.0.7"
+    );
+    assert_eq!(address(&shim.var("IPADDR_IPV4", "none")), "EPERM");
+}
+
+#[test]
+fn an_address_that_is_written_late() {
+    let policy = PolicyDir::new();
+    let mut process = Shim::policy(policy.path()).on_demand();
+    assert_eq!(process.bind_wildcard(), "0.0.0.0");
+    policy.write("", "ipv4", "127.0.0.7\n");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    // The latch: whatever becomes of the file.
+    policy.write("", "ipv4", "127.0.0.8\n");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    fs::remove_file(policy.path().join("ipaddr.ipv4")).expect("it is there");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    // The address counts for connect, too, and IPv6 stays as it was: the assignment is one.
+    policy.write("", "ipv6", "::1\n");
+    assert!(
+        process
+            .ask("udp4 connect 127.0.0.1 9")
+            .starts_with("0 127.0.0.7 ")
+    );
+    assert!(process.ask("udp6only bind :: 0").starts_with("0 :: "));
+}
+
+/// Even the directory may come late.
+#[test]
+fn a_directory_that_is_made_late() {
+    let folder = PolicyDir::new();
+    let mut process = Shim::policy(&folder.path().join("later")).on_demand();
+    assert_eq!(process.bind_wildcard(), "0.0.0.0");
+    folder.write("later", "ipv4", "127.0.0.7\n");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+}
+
+#[test]
+fn a_move_into_a_restricted_cgroup() {
+    let Some(outer) = cgroup() else { return };
+    let (free, a, b) = (outer.child("free"), outer.child("a"), outer.child("b"));
+    let policy = PolicyDir::new();
+    policy.write(a.name(), "ipv4", "127.0.0.7\n");
+    policy.write(b.name(), "ipv4", "127.0.0.8\n");
+    let mut process = Shim::policy(policy.path()).cgroup(&free).on_demand();
+    assert_eq!(process.bind_wildcard(), "0.0.0.0");
+    a.take(process.pid());
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    // It can't get rid of it again.
+    b.take(process.pid());
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    free.take(process.pid());
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    drop(process);
+    drop((free, a, b));
+}
+
+#[test]
+fn the_assignment_is_taken_at_load() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.7\n");
+    let mut process = Shim::policy(policy.path()).on_demand();
+    policy.write("", "ipv4", "127.0.0.8\n");
+    assert_eq!(
+        process.bind_wildcard(),
+        "127.0.0.7",
+        "no call was made before the change"
+    );
+}
+
+#[test]
+fn a_policy_that_is_repaired() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "");
+    let mut process = Shim::policy(policy.path()).on_demand();
+    assert_eq!(process.bind_wildcard(), "EPERM");
+    assert_eq!(process.bind_wildcard(), "EPERM");
+    policy.write("", "ipv4", "127.0.0.7\n");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    let err = process.end();
+    assert_eq!(err.matches("holds no entry").count(), 1, "said once: {err}");
+}
+
+#[test]
+fn a_v1_hierarchy() {
+    if !skip::root_for("cgroups") {
+        return;
+    }
+    let Some(cgroup) = Cgroup::v1("pids").or_else(|| Cgroup::v1("freezer")) else {
+        return skip::skip("no cgroup v1 hierarchy is mounted");
+    };
+    let controller = if cgroup.path().to_string_lossy().contains("pids") {
+        "pids"
+    } else {
+        "freezer"
+    };
+    let policy = PolicyDir::new();
+    policy.write(cgroup.name(), "ipv4", "127.0.0.7\n");
+    let shim = Shim::policy(policy.path()).cgroup(&cgroup);
+    assert_eq!(
+        address(&shim),
+        "0.0.0.0",
+        "the v2 path, or systemd's, is another one"
+    );
+    assert_eq!(
+        address(&shim.var("IPADDR_CGROUP_CONTROLLER", controller)),
+        "127.0.0.7"
+    );
+}
+
+#[test]
+fn a_cgroup_namespace() {
+    let Some(outer) = cgroup() else { return };
+    if !skip::command("unshare") {
+        return;
+    }
+    let inner = outer.child("inner");
+    let policy = PolicyDir::new();
+    policy.write(outer.name(), "ipv4", "127.0.0.7\n");
+    policy.write("inner", "ipv4", "127.0.0.8\n");
+    // The namespace's root is where unshare ran: there the path is `/`.
+    let shim = Shim::policy(policy.path())
+        .cgroup(&outer)
+        .by(&["unshare", "--cgroup"]);
+    assert_eq!(address(&shim), "0.0.0.0");
+    policy.write("", "ipv4", "127.0.0.9\n");
+    assert_eq!(address(&shim), "127.0.0.9");
+
+    // Moved out of the namespace's root, its path leads outside: `/../..`
+    fs::remove_file(policy.path().join("ipaddr.ipv4")).expect("it is there");
+    let shim = Shim::policy(policy.path())
+        .cgroup(&inner)
+        .by(&["unshare", "--cgroup"]);
+    let mut process = shim.on_demand();
+    assert_eq!(process.bind_wildcard(), "0.0.0.0");
+    outer.take(process.pid());
+    assert_eq!(process.bind_wildcard(), "EPERM");
+    let err = process.end();
+    assert!(err.contains("leads out of the cgroup namespace"), "{err}");
+    drop(inner);
+}

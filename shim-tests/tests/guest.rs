@@ -1,0 +1,373 @@
+//! A good guest in somebody else's process: what a program must not notice.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{fs, str};
+
+use shim_tests::peer::{Listener, udp_port};
+use shim_tests::{PolicyDir, Shim, harness, library, skip};
+
+const ADDRESS: &str = "127.0.0.2";
+
+#[test]
+fn a_thread_that_is_cancelled_in_connect_unwinds() {
+    Shim::without()
+        .harness("cancel", &[])
+        .says("cancelled cleaned");
+    Shim::ipv4(ADDRESS)
+        .harness("cancel", &[])
+        .says("cancelled cleaned");
+    Shim::new().harness("cancel", &[]).says("cancelled cleaned");
+}
+
+#[test]
+fn fork_from_a_multi_threaded_parent() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let says = "children 200 odd 0 busy";
+    Shim::ipv4(ADDRESS)
+        .harness("fork_threads", &[&port, "200"])
+        .says(says);
+    // A process that is still unrestricted reads the policy in every one of these calls.
+    let policy = PolicyDir::new();
+    Shim::policy(policy.path())
+        .harness("fork_threads", &[&port, "200"])
+        .says(says);
+}
+
+#[test]
+fn a_signal_handler_on_a_small_stack() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let run = Shim::ipv4(ADDRESS).harness("signal_connect", &[&port, ADDRESS]);
+    run.says("handled odd 0");
+    let policy = PolicyDir::new();
+    let run = Shim::policy(policy.path()).harness("signal_connect", &[&port, "127.0.0.1"]);
+    run.says("handled odd 0");
+}
+
+#[test]
+fn no_descriptor_is_kept() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let policy = PolicyDir::new();
+    for (shim, source) in [
+        (Shim::ipv4(ADDRESS), ADDRESS),
+        (Shim::policy(policy.path()), "127.0.0.1"),
+        (Shim::ipv4(ADDRESS).var("IPADDR_LOG", "debug"), ADDRESS),
+    ] {
+        let run = shim.harness("closefrom_connect", &[&port]);
+        assert_eq!(run.words()[..2], ["0", source]);
+        assert_eq!(run.words()[3..], ["leaked", "0"]);
+    }
+}
+
+#[test]
+fn a_vfork_child() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let run = Shim::ipv4(ADDRESS).harness("vfork_connect", &[&port]);
+    assert_eq!(run.words()[..2], ["0", ADDRESS]);
+}
+
+#[test]
+fn errno_and_the_callers_sockaddr_are_untouched() {
+    let listener = Listener::on("127.0.0.1");
+    for shim in [
+        Shim::ipv4(ADDRESS),
+        Shim::new(),
+        Shim::ipv4(ADDRESS).var("IPADDR_LOG", "debug"),
+    ] {
+        shim.harness("untouched", &[&listener.port()])
+            .says("kept kept same");
+    }
+    let policy = PolicyDir::new();
+    Shim::policy(policy.path())
+        .harness("untouched", &[&listener.port()])
+        .says("kept kept same");
+}
+
+#[test]
+fn pointers_and_lengths_that_the_kernel_refuses() {
+    for call in ["bind", "connect"] {
+        for (kind, address) in [("tcp4", ADDRESS), ("tcp6", "::1"), ("udp4", ADDRESS)] {
+            let bare = Shim::without().harness("bad_sockaddr", &[call, kind, address]);
+            assert!(
+                bare.out.contains("EFAULT") && bare.out.contains("129:EINVAL"),
+                "{bare:?}"
+            );
+            let run = Shim::ipv4(ADDRESS).harness("bad_sockaddr", &[call, kind, address]);
+            assert_eq!(run.out, bare.out, "{call} {kind}");
+        }
+    }
+}
+
+#[test]
+fn descriptors_that_are_no_internet_sockets() {
+    for address in ["0.0.0.0", "127.0.0.2"] {
+        let bare = Shim::without().harness("bad_descriptor", &[address]);
+        assert!(
+            bare.out.starts_with("EBADF EBADF ENOTSOCK ENOTSOCK "),
+            "{bare:?}"
+        );
+        assert_eq!(
+            Shim::ipv4(ADDRESS)
+                .harness("bad_descriptor", &[address])
+                .out,
+            bare.out
+        );
+    }
+    // A refusal, too, says first that the descriptor is bad.
+    let run = Shim::ipv4(ADDRESS).harness("bad_descriptor", &["127.0.0.9"]);
+    assert_eq!(run.words()[..4], ["EBADF", "EBADF", "ENOTSOCK", "ENOTSOCK"]);
+}
+
+#[test]
+fn other_families_are_untouched() {
+    let folder = PolicyDir::new();
+    let path = folder.path().join("socket");
+    let path = path.to_str().expect("UTF-8");
+    Shim::ipv4(ADDRESS)
+        .harness("unix_socket", &[path])
+        .says("0 0");
+    // Even where there is a policy that can't be used.
+    Shim::ipv4("banana")
+        .harness("unix_socket", &[path])
+        .says("0 0");
+}
+
+#[test]
+fn other_preloaded_libraries_still_work() {
+    let listener = Listener::on("127.0.0.1");
+    let arguments = ["tcp4", "127.0.0.1", &listener.port(), "0.0.0.0", "0"];
+    let other = || harness("other_library");
+
+    // Before ours it sees what the program asks for.
+    let run = Shim::ipv4(ADDRESS)
+        .preload_before(other())
+        .harness("connect", &arguments);
+    assert_eq!(run.words()[..2], ["0", ADDRESS], "{run:?}");
+    assert_eq!(run.err, "other bind 0.0.0.0\nother connect 127.0.0.1\n");
+
+    // After ours, what the kernel gets; the quiet bind too.
+    let run = Shim::ipv4(ADDRESS)
+        .preload_after(other())
+        .harness("connect", &arguments);
+    assert_eq!(run.words()[..2], ["0", ADDRESS], "{run:?}");
+    assert!(run.err.starts_with("other bind 127.0.0.2\n"), "{}", run.err);
+    assert!(
+        run.err.ends_with("other connect 127.0.0.1\n"),
+        "{}",
+        run.err
+    );
+}
+
+/// Constructors run from the last preloaded library to the first.
+#[test]
+fn a_call_before_our_constructor() {
+    let early = || harness("early_library");
+    let run = Shim::ipv4(ADDRESS)
+        .preload_after(early())
+        .harness("bind", &["tcp4", "0.0.0.0", "0"]);
+    let words = run.words();
+    assert_eq!(
+        (words[0], words[1], words[2]),
+        ("early", "0", ADDRESS),
+        "{run:?}"
+    );
+    assert_eq!((words[4], words[5]), ("0", ADDRESS), "{run:?}");
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.7\n");
+    if skip::path(std::path::Path::new("/proc/self/cgroup")) {
+        let shim = Shim::policy(policy.path()).preload_after(early());
+        let run = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
+        assert_eq!(run.words()[2], "127.0.0.7", "{run:?}");
+    }
+}
+
+/// What readelf says of the library; `None` if it isn't installed.
+fn readelf(option: &str) -> Option<String> {
+    if !skip::command("readelf") {
+        return None;
+    }
+    let output = Command::new("readelf")
+        .args([option, "--wide"])
+        .arg(library())
+        .output();
+    Some(String::from_utf8(output.expect("readelf runs").stdout).expect("UTF-8"))
+}
+
+#[test]
+fn only_the_interposed_names_are_exported() {
+    let Some(symbols) = readelf("--dyn-syms") else {
+        return;
+    };
+    let mut exported: Vec<_> = symbols
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.len() == 8 && ["GLOBAL", "WEAK"].contains(&words[4]))
+        .filter(|words| words[6] != "UND")
+        .map(|words| words[7])
+        .collect();
+    exported.sort_unstable();
+    assert_eq!(exported, ["bind", "connect"]);
+}
+
+/// libc and nothing else, of a version that is old by now.
+#[test]
+fn what_the_library_needs() {
+    let Some(dynamic) = readelf("--dynamic") else {
+        return;
+    };
+    let needed: Vec<_> = dynamic
+        .lines()
+        .filter(|line| line.contains("(NEEDED)"))
+        .collect();
+    assert_eq!(needed.len(), 1, "{needed:?}");
+    assert!(needed[0].contains("[libc.so.6]"), "{needed:?}");
+
+    let symbols = readelf("--dyn-syms").expect("readelf was there before");
+    let newest = symbols
+        .split_whitespace()
+        .filter_map(|word| word.split_once("@GLIBC_"))
+        .filter_map(|(_, version)| {
+            let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+            Some((parts.next()??, parts.next()??))
+        })
+        .max();
+    assert!(
+        newest.is_some_and(|version| version <= (2, 17)),
+        "{newest:?}"
+    );
+}
+
+/// The panic handler would write these words: no path leads to it, so it isn't linked.
+#[test]
+fn there_is_no_way_to_panic() {
+    let words = b"ipaddr: panicked";
+    let bytes = fs::read(library()).expect("the library was built");
+    assert!(!bytes.windows(words.len()).any(|window| window == words));
+    // And the search finds what is there.
+    assert!(bytes.windows(7).any(|window| window == b"ipaddr["));
+}
+
+#[test]
+fn a_musl_process() {
+    if !skip::command("musl-gcc") {
+        return;
+    }
+    let folder = PolicyDir::new();
+    let compile = |name: &str| -> PathBuf {
+        let to = folder.path().join(name);
+        let source = shim_tests::artifacts::workspace()
+            .join("c-harness")
+            .join(name);
+        let status = Command::new("musl-gcc")
+            .args(["-O1", "-pthread"])
+            .arg(source.with_extension("c"))
+            .arg("-o")
+            .arg(&to)
+            .status();
+        assert!(status.expect("musl-gcc runs").success(), "{name}");
+        to
+    };
+    let (_socket, port) = udp_port("127.0.0.1");
+    let shim = Shim::ipv4(ADDRESS);
+    let run = shim.run(compile("bind"), &["tcp4", "0.0.0.0", "0"]);
+    assert_eq!(run.words()[..2], ["0", ADDRESS], "{run:?}");
+    assert_eq!(
+        shim.run(compile("bind"), &["tcp4", "127.0.0.9", "0"])
+            .words()[0],
+        "EPERM"
+    );
+    let run = shim.run(compile("connect"), &["udp6", "::ffff:127.0.0.1", &port]);
+    assert_eq!(run.words()[..2], ["0", "::ffff:127.0.0.2"], "{run:?}");
+    shim.run(compile("cancel"), &[]).says("cancelled cleaned");
+}
+
+#[test]
+fn one_line_a_decision() {
+    let listener = Listener::on("127.0.0.1");
+    let port = listener.port();
+    let log = |level: &str, shim: Shim| {
+        let shim = shim.var("IPADDR_LOG", level);
+        let mut lines = shim
+            .harness("connect", &["tcp4", "127.0.0.1", &port, "0.0.0.0", "0"])
+            .err;
+        lines += &shim.harness("connect", &["tcp4", "127.0.0.1", &port]).err;
+        lines += &shim.harness("bind", &["tcp4", "127.0.0.1", "0"]).err;
+        lines += &shim
+            .harness("bind", &["tcp6", "::ffff:127.0.0.9", "80"])
+            .err;
+        lines
+            .lines()
+            .map(|line| {
+                let (process, rest) = line.split_once(": ").expect("a prefix");
+                let pid = process
+                    .strip_prefix("ipaddr[")
+                    .and_then(|pid| pid.strip_suffix(']'));
+                assert!(pid.is_some_and(|pid| pid.parse::<u32>().is_ok()), "{line}");
+                rest.to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    let rewritten = "bind fd 3 0.0.0.0:0 -> 127.0.0.2:0".to_owned();
+    let kept = format!("connect fd 3 127.0.0.1:{port}");
+    let quiet = format!("connect fd 3 127.0.0.1:{port} from 127.0.0.2");
+    let passed = "bind fd 3 127.0.0.1:0".to_owned();
+    let refused = "bind fd 3 127.0.0.9:80: EPERM, the assigned address is 127.0.0.2".to_owned();
+
+    let shim = Shim::ipv4(ADDRESS);
+    assert!(log("off", shim.clone()).is_empty());
+    assert_eq!(log("error", shim.clone()), std::slice::from_ref(&refused));
+    assert_eq!(
+        log("info", shim.clone()),
+        [rewritten.clone(), quiet.clone(), refused.clone()]
+    );
+    assert_eq!(
+        log("debug", shim),
+        [rewritten, kept, quiet, passed, refused]
+    );
+}
+
+#[test]
+fn the_log_file() {
+    let folder = PolicyDir::new();
+    let path = folder.path().join("log");
+    let shim = Shim::ipv4(ADDRESS).var("IPADDR_LOG_FILE", path.to_str().expect("UTF-8"));
+    for _ in 0..2 {
+        let run = shim.harness("bind", &["tcp4", "127.0.0.9", "80"]);
+        assert_eq!((run.words()[0], run.err.as_str()), ("EPERM", ""));
+    }
+    let lines = fs::read_to_string(&path).expect("the log was written");
+    assert_eq!(lines.lines().count(), 2, "appended: {lines}");
+    assert!(
+        lines.ends_with("127.0.0.9:80: EPERM, the assigned address is 127.0.0.2\n"),
+        "{lines}"
+    );
+    // One that can't be written to changes nothing.
+    let shim = shim.var("IPADDR_LOG_FILE", "/nonexistent/log");
+    let run = shim.harness("bind", &["tcp4", "127.0.0.9", "80"]);
+    assert_eq!((run.words()[0], run.err.as_str()), ("EPERM", ""));
+}
+
+/// A daemon may have used descriptor 2 for a client's socket by then.
+#[test]
+fn nothing_is_written_to_a_reused_stderr() {
+    let folder = PolicyDir::new();
+    let path = folder.path().join("reused");
+    let path = path.to_str().expect("UTF-8");
+    let run = Shim::ipv4(ADDRESS).harness("stderr_reused", &[path]);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("EPERM", ""));
+    assert_eq!(fs::read(path).expect("it was made"), b"");
+}
+
+/// The environment is read once: what a program does to it later lifts nothing.
+#[test]
+fn the_environment_is_read_once() {
+    if !skip::command("perl") {
+        return;
+    }
+    let script = "use Socket; %ENV = (); $0 = 'x' x 4000;
+        socket(my $s, PF_INET, SOCK_STREAM, 0);
+        print bind($s, sockaddr_in(0, INADDR_ANY)) ? inet_ntoa((sockaddr_in(getsockname $s))[1]) : $!;";
+    Shim::ipv4(ADDRESS)
+        .run("perl", &["-e", script])
+        .says(ADDRESS);
+}
