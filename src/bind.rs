@@ -51,7 +51,7 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
     match judge(policy, request) {
         Verdict::Pass => {
             if local.port() == 0 {
-                quiet::note_chosen_source();
+                quiet::note_chosen_source(fd);
             }
             log::passed("bind", fd, local);
             Ok(Afterwards::Nothing)

@@ -76,18 +76,18 @@ pub unsafe fn sockaddr_call(
     decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<Afterwards, Refusal>,
 ) -> *const c_void {
     let errno = Errno::get();
-    // SAFETY: `arguments` is filled; `afterwards` is written before anybody reads it.
+    // SAFETY: `arguments` is filled, and these two are ours to fill.
     let [fd, address, len, ..] = unsafe {
+        (&raw mut (*frame).returned).write(0);
         (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
         (*frame).arguments
     };
     let (fd, len) = (int(fd), int(len).cast_unsigned());
-    // SAFETY: now every field that has to be initialised is.
+    // SAFETY: now every field is initialised that isn't MaybeUninit.
     let frame = unsafe { &mut *frame };
     let address = core::ptr::with_exposed_provenance::<sockaddr>(address);
     // SAFETY: the program's promise to bind(2) or connect(2).
-    if let Some(sockaddr) = unsafe { Sockaddr::read(address, len) } {
-        let sockaddr = frame.sockaddr.write(sockaddr);
+    if let Some(sockaddr) = unsafe { Sockaddr::read(&mut frame.sockaddr, address, len) } {
         match decide(fd, sockaddr) {
             Ok(afterwards) => frame.afterwards = afterwards,
             Err(refusal) => {

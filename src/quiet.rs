@@ -57,22 +57,23 @@ fn unbind(fd: c_int, family: c_int) {
     sys::set_bind_address_no_port(fd, false);
 }
 
-/// Whether this process ever bound a socket to an address of its own choice without a port.
+/// Whether this process ever bound a socket to an address of its own choice in such a way that a
+/// second bind would replace it: without a port and with `IP_BIND_ADDRESS_NO_PORT`, as nginx's
+/// proxy_bind and curl's --interface do, or a raw socket.
 ///
-/// If it also set `IP_BIND_ADDRESS_NO_PORT`, as nginx's proxy_bind and curl's --interface do, the
-/// kernel would let a quiet bind replace that address; so from then on each connect asks for the
-/// socket's address first. A flag for the process and not a table of descriptors, which dup(2),
-/// close(2) by number and fork(2) would make wrong.
+/// From then on each connect asks for the socket's address first. A flag for the process and not a
+/// table of descriptors, which dup(2), close(2) by number and fork(2) would make wrong.
 static CHOSEN_SOURCE: AtomicBool = AtomicBool::new(false);
 
 /// A bind to an explicit address and port 0 is about to be made.
-pub fn note_chosen_source() {
-    if !may_have_chosen_source() {
+pub fn note_chosen_source(fd: c_int) {
+    let known = may_have_chosen_source();
+    if !known && (sys::has_bind_address_no_port(fd) || sys::is_raw(fd)) {
         CHOSEN_SOURCE.store(true, Ordering::Relaxed);
     }
 }
 
-/// Whether a socket of this process may have an address of its own choice and no port yet.
+/// Whether a quiet bind might replace an address that the program has chosen.
 pub fn may_have_chosen_source() -> bool {
     CHOSEN_SOURCE.load(Ordering::Relaxed)
 }

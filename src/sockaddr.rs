@@ -2,7 +2,7 @@
 //! write to the caller's buffer meanwhile, and it is never written by us.
 
 use core::ffi::c_int;
-use core::mem::{offset_of, size_of};
+use core::mem::{MaybeUninit, offset_of, size_of};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::ptr;
 
@@ -17,6 +17,9 @@ const KERNEL_HALF: usize = 1 << 55;
 #[cfg(not(target_arch = "aarch64"))]
 const KERNEL_HALF: usize = 1 << (usize::BITS - 1);
 
+const IN_LEN: usize = size_of::<sockaddr_in>();
+const IN6_LEN: usize = size_of::<sockaddr_in6>();
+
 /// The shortest sockaddr_in6 that the kernel takes: `SIN6_LEN_RFC2133`, without the scope id.
 const IN6_LEN_MIN: usize = 24;
 
@@ -27,7 +30,6 @@ const PORT: usize = offset_of!(sockaddr_in, sin_port);
 const _: () = assert!(PORT == offset_of!(sockaddr_in6, sin6_port));
 
 /// A socket address of any family, as long as its caller said.
-#[derive(Clone)]
 #[repr(C, align(8))]
 pub struct Sockaddr {
     bytes: [u8; CAPACITY],
@@ -43,13 +45,17 @@ impl Sockaddr {
         }
     }
 
-    /// Copies the caller's. `None` where the kernel would refuse pointer or length (`EFAULT`,
-    /// `EINVAL`): then it should be asked, and do so.
+    /// Copies the caller's into `slot`. `None` where the kernel would refuse pointer or length
+    /// (`EFAULT`, `EINVAL`): then it should be asked, and do so.
     ///
     /// # Safety
     /// `address` is what a program passed to bind(2) or connect(2): unless the kernel would refuse
     /// it as the other half of the address space, `len` bytes can be read there.
-    pub unsafe fn read(address: *const sockaddr, len: socklen_t) -> Option<Self> {
+    pub unsafe fn read(
+        slot: &mut MaybeUninit<Self>,
+        address: *const sockaddr,
+        len: socklen_t,
+    ) -> Option<&mut Self> {
         let count = usize::try_from(len).ok()?;
         if address.is_null()
             || address.addr() & KERNEL_HALF != 0
@@ -57,12 +63,20 @@ impl Sockaddr {
         {
             return None;
         }
-        let mut sockaddr = Self {
+        let sockaddr = slot.write(Self {
             bytes: [0; CAPACITY],
             len,
-        };
+        });
+        let (from, to) = (address.cast::<u8>(), sockaddr.bytes.as_mut_ptr());
         // SAFETY: the source by the caller's promise; `count` fits the destination, just checked.
-        unsafe { ptr::copy_nonoverlapping(address.cast(), sockaddr.bytes.as_mut_ptr(), count) };
+        // The two usual lengths are constants here, which spares a call of memcpy.
+        unsafe {
+            match count {
+                IN_LEN => ptr::copy_nonoverlapping(from, to, IN_LEN),
+                IN6_LEN => ptr::copy_nonoverlapping(from, to, IN6_LEN),
+                _ => ptr::copy_nonoverlapping(from, to, count),
+            }
+        }
         Some(sockaddr)
     }
 
@@ -85,7 +99,7 @@ impl Sockaddr {
     /// families, and for lengths that the kernel refuses.
     pub fn endpoint(&self) -> Option<SocketAddr> {
         let address = match self.family() {
-            libc::AF_INET if self.holds(size_of::<sockaddr_in>()) => IpAddr::V4(self.ipv4()),
+            libc::AF_INET if self.holds(IN_LEN) => IpAddr::V4(self.ipv4()),
             libc::AF_INET6 if self.holds(IN6_LEN_MIN) => IpAddr::V6(self.ipv6()).to_canonical(),
             _ => return None,
         };
@@ -95,9 +109,8 @@ impl Sockaddr {
     /// As [`Self::endpoint`], for bind(2), where Linux also takes `AF_UNSPEC` with 0.0.0.0 for
     /// `AF_INET` (see `__inet_bind` in net/ipv4/af_inet.c).
     pub fn bind_endpoint(&self) -> Option<SocketAddr> {
-        let unspec = self.family() == libc::AF_UNSPEC
-            && self.holds(size_of::<sockaddr_in>())
-            && self.ipv4().is_unspecified();
+        let unspec =
+            self.family() == libc::AF_UNSPEC && self.holds(IN_LEN) && self.ipv4().is_unspecified();
         if unspec {
             return Some(SocketAddr::new(IpAddr::V4(self.ipv4()), self.port()));
         }
@@ -119,9 +132,13 @@ impl Sockaddr {
         }
     }
 
-    /// The same family, address and length (and scope id), with port 0: left to the kernel.
+    /// The same IPv4 or IPv6 endpoint (and scope id) with port 0: left to the kernel.
     pub fn with_any_port(&self) -> Self {
-        let mut sockaddr = self.clone();
+        let mut sockaddr = Self {
+            bytes: [0; CAPACITY],
+            len: self.len.min(IN6_LEN as socklen_t),
+        };
+        sockaddr.put(0, self.get::<IN6_LEN>(0));
         sockaddr.put(PORT, [0, 0]);
         sockaddr
     }
@@ -130,9 +147,9 @@ impl Sockaddr {
     pub fn wildcard(family: c_int) -> Self {
         let mut sockaddr = Self::empty();
         let (family, len) = if family == libc::AF_INET6 {
-            (libc::AF_INET6, size_of::<sockaddr_in6>())
+            (libc::AF_INET6, IN6_LEN)
         } else {
-            (libc::AF_INET, size_of::<sockaddr_in>())
+            (libc::AF_INET, IN_LEN)
         };
         sockaddr.len = len as socklen_t;
         sockaddr.put(0, (family as sa_family_t).to_ne_bytes());
@@ -163,16 +180,13 @@ impl Sockaddr {
     }
 
     fn get<const N: usize>(&self, at: usize) -> [u8; N] {
-        let mut field = [0; N];
-        for (byte, from) in field.iter_mut().zip(self.bytes.iter().skip(at)) {
-            *byte = *from;
-        }
-        field
+        let field = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        field.copied().unwrap_or([0; N])
     }
 
     fn put<const N: usize>(&mut self, at: usize, field: [u8; N]) {
-        for (byte, from) in self.bytes.iter_mut().skip(at).zip(field) {
-            *byte = from;
+        if let Some(slot) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *slot = field;
         }
     }
 }

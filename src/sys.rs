@@ -321,6 +321,11 @@ fn option_value(fd: c_int, level: c_int, option: c_int) -> Result<c_int, Errno> 
     checked(result.into()).map(|_| value)
 }
 
+/// Whether `IP_BIND_ADDRESS_NO_PORT` (ip(7)) is set.
+pub fn has_bind_address_no_port(fd: c_int) -> bool {
+    option_value(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT) == Ok(1)
+}
+
 /// Sets `IP_BIND_ADDRESS_NO_PORT` (ip(7)): a bind to port 0 then leaves the port to connect, which
 /// picks it by 4-tuple. Works on AF_INET6 sockets too. A kernel older than 4.2 lacks it, and picks
 /// the port at the bind: dearer in ports, otherwise the same.
