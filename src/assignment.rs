@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings::{self, Settings};
-use crate::sys;
+use crate::{file, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -77,12 +77,12 @@ fn look() -> Assignment {
 /// call tells.
 fn nothing_to_read(settings: &Settings) -> bool {
     let own = settings.ipv4.is_some() || settings.ipv6.is_some();
-    !own && levels::directory(settings).is_ok_and(sys::is_absent)
+    !own && levels::directory(settings).is_ok_and(file::is_absent)
 }
 
 fn take_scratch() -> Option<NonNull<Scratch>> {
     NonNull::new(SPARE.swap(ptr::null_mut(), Ordering::Acquire))
-        .or_else(|| NonNull::new(sys::map::<Scratch>()))
+        .or_else(|| NonNull::new(memory::map::<Scratch>()))
 }
 
 fn give_back(scratch: NonNull<Scratch>) {
@@ -94,6 +94,6 @@ fn give_back(scratch: NonNull<Scratch>) {
     );
     if kept.is_err() {
         // SAFETY: ours alone, as it was mapped.
-        unsafe { sys::unmap_bytes(scratch.as_ptr().cast(), size_of::<Scratch>()) };
+        unsafe { memory::unmap(scratch.as_ptr()) };
     }
 }

@@ -9,7 +9,7 @@ use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{log, quiet, real, sys};
+use crate::{log, quiet, real, socket};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
@@ -46,7 +46,7 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
     let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
     let request = Request::Bind {
         address,
-        dual_stack: ipv6_wildcard && sys::is_dual_stack(fd),
+        dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
     };
     match judge(policy, request) {
         Verdict::Pass => {

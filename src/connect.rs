@@ -8,11 +8,11 @@ use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
+use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::sys::{self, Errno};
-use crate::{log, quiet, real};
+use crate::{log, quiet, real, socket};
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
@@ -122,8 +122,8 @@ fn without_quiet_bind(
     };
     let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
         (AF_INET, AF_INET6, _) => true,
-        (AF_INET6, AF_INET, _) => sys::is_tcp(fd) || !sys::is_dual_stack(fd),
-        (AF_INET6, AF_INET6, IpAddr::V4(_)) => !sys::is_dual_stack(fd),
+        (AF_INET6, AF_INET, _) => socket::is_tcp(fd) || !socket::is_dual_stack(fd),
+        (AF_INET6, AF_INET6, IpAddr::V4(_)) => !socket::is_dual_stack(fd),
         _ => false,
     };
     if kernel_refuses {

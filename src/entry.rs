@@ -12,10 +12,10 @@ use core::mem::{MaybeUninit, offset_of};
 
 use libc::sockaddr;
 
+use crate::errno::Errno;
 use crate::real::Next;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::sys::Errno;
 
 /// What an exported function keeps on its stack while the real one runs. Nothing in it has a
 /// destructor.

@@ -6,8 +6,9 @@ use core::iter;
 use ipaddr_policy::text::{Printable, Sink, Text};
 use ipaddr_policy::{Family, cgroup};
 
+use crate::errno::Errno;
+use crate::file::{self, File};
 use crate::log;
-use crate::sys::{self, Errno, File};
 
 /// Room for a path, its NUL included; what is longer the kernel doesn't take.
 pub type PathBuffer = [u8; libc::PATH_MAX as usize];
@@ -68,7 +69,7 @@ impl LevelFile<'_> {
             .folder(path)
             .ok_or(Errno(libc::ENAMETOOLONG))
             .map_err(error)?;
-        if sys::stat_path(folder).map_err(error)?.is_world_writable() {
+        if file::stat_path(folder).map_err(error)?.is_world_writable() {
             return Err(unusable(&(
                 self,
                 ": lies in a world-writable folder: expected a mode like 0755",

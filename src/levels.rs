@@ -7,9 +7,9 @@ use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::{Printable, Sink, Text};
 use ipaddr_policy::{Assignment, Family, Policy, cgroup};
 
+use crate::file::{self, File};
 use crate::level_file::{LevelFile, PathBuffer, Unusable, unusable};
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
-use crate::sys::{self, File};
 
 const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 
@@ -48,7 +48,7 @@ pub fn directory(settings: &Settings) -> Result<&'static CStr, Unusable> {
 /// The first mistake; `scratch.policy` must not be used then.
 pub fn read(settings: &Settings, scratch: &mut Scratch) -> Result<(), Unusable> {
     let directory = directory(settings)?;
-    let cgroup = if sys::is_absent(directory) {
+    let cgroup = if file::is_absent(directory) {
         None
     } else {
         Some(own_cgroup(settings, &mut scratch.cgroup)?)

@@ -21,10 +21,13 @@ mod assignment;
 mod bind;
 mod connect;
 mod entry;
+mod errno;
+mod file;
 mod level_file;
 mod levels;
 mod local;
 mod log;
+mod memory;
 mod quiet;
 mod real;
 mod refusal;
@@ -32,13 +35,14 @@ mod refusal;
 mod runtime;
 mod settings;
 mod sockaddr;
-mod sys;
+mod socket;
+mod syscall;
 
 /// At load, before main: look up the real functions, read the environment, and take the first
 /// look for an assignment, so that a process keeps what it was started with.
 #[ctor::ctor(unsafe)]
 fn load() {
-    let errno = sys::Errno::get();
+    let errno = errno::Errno::get();
     real::resolve();
     log::check_level();
     assignment::current();

@@ -3,7 +3,8 @@
 use core::ffi::c_int;
 use core::net::SocketAddr;
 
-use crate::sys::{self, Errno};
+use crate::errno::Errno;
+use crate::socket;
 
 /// What getsockname(2) says of a socket.
 pub enum Local {
@@ -21,12 +22,12 @@ impl Local {
     /// # Errors
     /// Those of getsockname(2): `EBADF` and `ENOTSOCK`, which any other call on `fd` gives too.
     pub fn of(fd: c_int) -> Result<Self, Errno> {
-        let sockaddr = sys::local_address(fd)?;
+        let sockaddr = socket::local_address(fd)?;
         let Some(endpoint) = sockaddr.endpoint() else {
             return Ok(Self::NotInternet);
         };
         // A raw socket shows its protocol where the port would be.
-        let has_port = endpoint.port() != 0 && !sys::is_raw(fd);
+        let has_port = endpoint.port() != 0 && !socket::is_raw(fd);
         Ok(if endpoint.ip().is_unspecified() && !has_port {
             Self::Unbound(sockaddr.family())
         } else {

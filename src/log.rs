@@ -5,8 +5,9 @@ use core::ffi::{CStr, c_int};
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::file::{self, File};
 use crate::settings::{self, Settings};
-use crate::sys::{self, File};
+use crate::syscall::syscall;
 use ipaddr_policy::text::{Printable, Sink, Text};
 
 /// `$IPADDR_LOG`
@@ -125,8 +126,14 @@ fn line(text: &impl Text) {
     line.emit();
 }
 
+/// getpid(2)
+fn pid() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { syscall(libc::SYS_getpid, []) }.map_or(0, |pid| pid as u32)
+}
+
 fn now_at_stderr() -> Option<(u64, u64)> {
-    sys::stat(2).ok().map(|stat| stat.identity)
+    file::stat(2).ok().map(|stat| stat.identity)
 }
 
 /// A line that is cut off where it gets too long, its newline kept.
@@ -144,7 +151,7 @@ impl Line {
             bytes: [0; Self::CAPACITY],
             len: 0,
         };
-        ("ipaddr[", sys::pid().unsigned_abs(), "]: ").write(&mut line);
+        ("ipaddr[", pid(), "]: ").write(&mut line);
         line
     }
 
@@ -160,7 +167,7 @@ impl Line {
                 file.write(bytes);
             }
         } else if settings.stderr.is_some() && settings.stderr == now_at_stderr() {
-            sys::write(2, bytes);
+            file::write(2, bytes);
         }
     }
 }

@@ -6,8 +6,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipaddr_policy::Family;
 
+use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
-use crate::sys::{self, Errno};
+use crate::socket;
 use crate::{assignment, real};
 
 /// Binds to `source`, in the form of `remote`. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
@@ -19,7 +20,7 @@ use crate::{assignment, real};
 pub fn bind(fd: c_int, remote: &Sockaddr, source: IpAddr) -> Result<(), Errno> {
     let mut sockaddr = remote.with_any_port();
     sockaddr.set_address(source);
-    sys::set_bind_address_no_port(fd, true);
+    socket::set_bind_address_no_port(fd, true);
     real::bind_quietly(fd, &sockaddr)
 }
 
@@ -38,7 +39,7 @@ pub fn undo_if_over(fd: c_int, family: c_int) {
 pub fn undo_dissolved(fd: c_int) {
     let errno = Errno::get();
     if let Some(policy) = assignment::latched()
-        && let Ok(local) = sys::local_address(fd)
+        && let Ok(local) = socket::local_address(fd)
         && let Some(endpoint) = local.endpoint()
         && endpoint.port() == 0
     {
@@ -54,7 +55,7 @@ pub fn undo_dissolved(fd: c_int) {
 /// With `IP_BIND_ADDRESS_NO_PORT` a socket without a port can be bound again, to the wildcard too.
 fn unbind(fd: c_int, family: c_int) {
     let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
-    sys::set_bind_address_no_port(fd, false);
+    socket::set_bind_address_no_port(fd, false);
 }
 
 /// Whether this process ever bound a socket to an address of its own choice in such a way that a
@@ -68,7 +69,7 @@ static CHOSEN_SOURCE: AtomicBool = AtomicBool::new(false);
 /// A bind to an explicit address and port 0 is about to be made.
 pub fn note_chosen_source(fd: c_int) {
     let known = may_have_chosen_source();
-    if !known && (sys::has_bind_address_no_port(fd) || sys::is_raw(fd)) {
+    if !known && (socket::has_bind_address_no_port(fd) || socket::is_raw(fd)) {
         CHOSEN_SOURCE.store(true, Ordering::Relaxed);
     }
 }

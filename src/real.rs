@@ -10,8 +10,9 @@ use core::ptr;
 use libc::{sockaddr, socklen_t};
 use once_cell::race::OnceNonZeroUsize;
 
+use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
-use crate::sys::Errno;
+use crate::syscall::syscall;
 
 /// bind(2)
 pub static BIND: Next = Next::new(c"bind", system_bind);
@@ -100,18 +101,34 @@ global_asm!(
 
 unsafe extern "C" fn system_bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller's promise, which is that to bind(2).
-    int(unsafe { libc::syscall(libc::SYS_bind, fd, address, len) })
+    unsafe { system_call(libc::SYS_bind, fd, address, len) }
 }
 
 unsafe extern "C" fn system_connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller's promise, which is that to connect(2).
-    int(unsafe { libc::syscall(libc::SYS_connect, fd, address, len) })
+    unsafe { system_call(libc::SYS_connect, fd, address, len) }
 }
 
-/// What a system call returns that returns an int.
-#[allow(clippy::cast_possible_truncation)]
-const fn int(result: c_long) -> c_int {
-    result as c_int
+/// As libc makes it.
+unsafe fn system_call(
+    number: c_long,
+    fd: c_int,
+    address: *const sockaddr,
+    len: socklen_t,
+) -> c_int {
+    let arguments = [
+        fd.cast_unsigned() as usize,
+        address.expose_provenance(),
+        len as usize,
+    ];
+    // SAFETY: the caller's promise.
+    match unsafe { syscall(number, arguments) } {
+        Ok(_) => 0,
+        Err(errno) => {
+            errno.set();
+            -1
+        }
+    }
 }
 
 /// The real bind(2), for what the program didn't ask for. Not a cancellation point, so "C":

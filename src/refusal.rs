@@ -7,8 +7,9 @@ use ipaddr_policy::judge::EPERM;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Family, Policy};
 
+use crate::errno::Errno;
 use crate::log;
-use crate::sys::{self, Errno};
+use crate::socket;
 
 /// The errno that a refused call fails with.
 pub struct Refusal(Errno);
@@ -63,7 +64,7 @@ impl Refusal {
         errno: i32,
         why: &(impl Text + ?Sized),
     ) -> Self {
-        if let Err(errno) = sys::is_socket(fd) {
+        if let Err(errno) = socket::is_socket(fd) {
             return Self(errno);
         }
         log::refused(call, fd, asked, &why);

@@ -5,11 +5,11 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr;
 
-use crate::sys;
+use crate::file;
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    sys::write(2, PANICKED);
+    file::write(2, PANICKED);
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }

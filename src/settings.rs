@@ -9,7 +9,7 @@ use core::slice;
 
 use once_cell::race::OnceRef;
 
-use crate::sys;
+use crate::{file, memory};
 
 /// The policy directory if no variable names another.
 pub const DEFAULT_POLICY_DIR: &CStr = c"/etc/ipaddr";
@@ -68,14 +68,14 @@ unsafe extern "C" {
 }
 
 fn read() -> Option<&'static Settings> {
-    let secure = sys::is_secure();
+    let secure = is_secure();
     let mut settings = NONE;
-    settings.stderr = sys::stat(2).ok().map(|stat| stat.identity);
+    settings.stderr = file::stat(2).ok().map(|stat| stat.identity);
     let mut length = size_of::<Settings>();
     for variable in variables() {
         length += variable.to_bytes_with_nul().len();
     }
-    let pages = sys::map_bytes(length);
+    let pages = memory::map_bytes(length);
     if pages.is_null() {
         return None;
     }
@@ -120,6 +120,12 @@ impl Settings {
         // getenv(3) returns the first of two with one name.
         slot.get_or_insert(value);
     }
+}
+
+/// Whether the process runs with more rights than its caller (`AT_SECURE`, see getauxval(3)).
+fn is_secure() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// The variables of ours in the environment.

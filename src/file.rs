@@ -1,0 +1,164 @@
+//! Files, read and written without libc: see [`crate::syscall`].
+
+use core::ffi::{CStr, c_int};
+use core::mem::MaybeUninit;
+
+use libc::AT_FDCWD;
+
+use crate::errno::Errno;
+use crate::syscall::syscall;
+
+/// An open file, closed when it goes out of scope: never across a call that can be cancelled.
+pub struct File(c_int);
+
+impl File {
+    /// openat(2) for reading. `O_NONBLOCK`, so that a FIFO in the way can't block.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn open(path: &CStr) -> Result<Self, Errno> {
+        Self::open_with(path, libc::O_RDONLY)
+    }
+
+    /// openat(2) for appending; the file is created, mode 0644 less the umask, if need be.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn append(path: &CStr) -> Result<Self, Errno> {
+        Self::open_with(path, libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY)
+    }
+
+    fn open_with(path: &CStr, flags: c_int) -> Result<Self, Errno> {
+        let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let arguments = [word(AT_FDCWD), path.as_ptr().addr(), word(flags), 0o644];
+        // SAFETY: the path is NUL-terminated; openat reads it and nothing else.
+        let fd = unsafe { syscall(libc::SYS_openat, arguments) }?;
+        c_int::try_from(fd)
+            .map(Self)
+            .map_err(|_| Errno(libc::EBADF))
+    }
+
+    /// Fills `buffer` from the file, and returns how much there was.
+    ///
+    /// # Errors
+    /// Those of read(2); `EFBIG` when the file holds more than `buffer` takes.
+    pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let mut filled = 0;
+        loop {
+            let free = buffer.get_mut(filled..).unwrap_or(&mut []);
+            if free.is_empty() {
+                return Err(Errno(libc::EFBIG));
+            }
+            let arguments = [
+                word(self.0),
+                free.as_mut_ptr().expose_provenance(),
+                free.len(),
+            ];
+            // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
+            match unsafe { syscall(libc::SYS_read, arguments) } {
+                Ok(0) => return Ok(filled),
+                Ok(count) => filled += count,
+                Err(Errno(libc::EINTR)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// fstat(2).
+    ///
+    /// # Errors
+    /// Those of fstat(2).
+    pub fn stat(&self) -> Result<Stat, Errno> {
+        stat(self.0)
+    }
+
+    /// write(2), once.
+    pub fn write(&self, bytes: &[u8]) {
+        write(self.0, bytes);
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours and used nowhere else.
+        let _ = unsafe { syscall(libc::SYS_close, [word(self.0)]) };
+    }
+}
+
+/// What the shim wants to know of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The device and the inode: which file it is.
+    pub identity: (u64, u64),
+    mode: u32,
+}
+
+impl Stat {
+    /// Whether it is a regular file.
+    pub const fn is_regular(self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFREG
+    }
+
+    /// Whether anybody may write to it.
+    pub const fn is_world_writable(self) -> bool {
+        self.mode & libc::S_IWOTH != 0
+    }
+
+    const fn new(stat: &libc::stat) -> Self {
+        Self {
+            identity: (stat.st_dev, stat.st_ino),
+            mode: stat.st_mode,
+        }
+    }
+}
+
+/// fstat(2).
+///
+/// # Errors
+/// Those of fstat(2).
+pub fn stat(fd: c_int) -> Result<Stat, Errno> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let arguments = [word(fd), stat.as_mut_ptr().expose_provenance()];
+    // SAFETY: the kernel fills `stat`: on 64-bit Linux libc's struct is its own.
+    unsafe {
+        syscall(libc::SYS_fstat, arguments)?;
+        Ok(Stat::new(stat.assume_init_ref()))
+    }
+}
+
+/// stat(2).
+///
+/// # Errors
+/// Those of stat(2).
+pub fn stat_path(path: &CStr) -> Result<Stat, Errno> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let to = stat.as_mut_ptr().expose_provenance();
+    let arguments = [word(AT_FDCWD), path.as_ptr().addr(), to, 0];
+    // SAFETY: as above; the path is NUL-terminated.
+    unsafe {
+        syscall(libc::SYS_newfstatat, arguments)?;
+        Ok(Stat::new(stat.assume_init_ref()))
+    }
+}
+
+/// Whether there is nothing at `path`: only `ENOENT` and `ENOTDIR` say so.
+///
+/// faccessat(2) is the cheapest call that tells; an unrestricted process makes it at each call.
+pub fn is_absent(path: &CStr) -> bool {
+    let arguments = [word(AT_FDCWD), path.as_ptr().addr(), word(libc::F_OK)];
+    // SAFETY: the path is NUL-terminated; the kernel reads it and nothing else.
+    let found = unsafe { syscall(libc::SYS_faccessat, arguments) };
+    matches!(found, Err(Errno(libc::ENOENT | libc::ENOTDIR)))
+}
+
+/// write(2), once; a log line that can't be written is lost.
+pub fn write(fd: c_int, bytes: &[u8]) {
+    let arguments = [word(fd), bytes.as_ptr().addr(), bytes.len()];
+    // SAFETY: the kernel reads `bytes` and nothing else.
+    let _ = unsafe { syscall(libc::SYS_write, arguments) };
+}
+
+/// An int in a register.
+const fn word(int: c_int) -> usize {
+    int.cast_unsigned() as usize
+}

@@ -1,0 +1,89 @@
+//! What the shim asks of a socket and sets on it. By libc's functions, so that a library which
+//! stands in for the socket calls (socket_wrapper, say) is asked too.
+
+use core::ffi::c_int;
+
+use crate::errno::Errno;
+use crate::sockaddr::Sockaddr;
+
+/// getsockname(2).
+///
+/// # Errors
+/// Those of getsockname(2).
+pub fn local_address(fd: c_int) -> Result<Sockaddr, Errno> {
+    let mut sockaddr = Sockaddr::empty();
+    let (address, len) = sockaddr.as_out();
+    // SAFETY: `len` says how much room `address` has.
+    let result = unsafe { libc::getsockname(fd, address, len) };
+    checked(result).map(|()| sockaddr)
+}
+
+/// Whether an AF_INET6 socket carries IPv4 too: `IPV6_V6ONLY` is 0 and its protocol has an IPv4
+/// half, which raw and ICMPv6 ones have not.
+///
+/// True also where the kernel won't tell: then it isn't an AF_INET6 socket, and the kernel refuses
+/// what is made of the answer.
+pub fn is_dual_stack(fd: c_int) -> bool {
+    let is = |level, option, value| option_value(fd, level, option) == Ok(value);
+    let v6only = is(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
+    let icmpv6 = is(libc::SOL_SOCKET, libc::SO_PROTOCOL, libc::IPPROTO_ICMPV6);
+    !(v6only || icmpv6 || is_raw(fd))
+}
+
+/// Whether the socket is TCP or MPTCP.
+pub fn is_tcp(fd: c_int) -> bool {
+    let protocol = option_value(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL);
+    matches!(protocol, Ok(libc::IPPROTO_TCP | libc::IPPROTO_MPTCP))
+}
+
+/// Whether the socket is raw, see raw(7).
+pub fn is_raw(fd: c_int) -> bool {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_RAW)
+}
+
+/// Whether `fd` is a socket at all.
+///
+/// # Errors
+/// `EBADF` or `ENOTSOCK` if it isn't.
+pub fn is_socket(fd: c_int) -> Result<(), Errno> {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE).map(|_| ())
+}
+
+fn option_value(fd: c_int, level: c_int, option: c_int) -> Result<c_int, Errno> {
+    let mut value: c_int = 0;
+    let mut len: libc::socklen_t = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `len` says how much room `value` has.
+    let result =
+        unsafe { libc::getsockopt(fd, level, option, (&raw mut value).cast(), &raw mut len) };
+    checked(result).map(|()| value)
+}
+
+/// Whether `IP_BIND_ADDRESS_NO_PORT` (ip(7)) is set.
+pub fn has_bind_address_no_port(fd: c_int) -> bool {
+    option_value(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT) == Ok(1)
+}
+
+/// Sets `IP_BIND_ADDRESS_NO_PORT` (ip(7)): a bind to port 0 then leaves the port to connect, which
+/// picks it by 4-tuple. Works on AF_INET6 sockets too. A kernel older than 4.2 lacks it, and picks
+/// the port at the bind: dearer in ports, otherwise the same.
+pub fn set_bind_address_no_port(fd: c_int, on: bool) {
+    let value = c_int::from(on);
+    // SAFETY: the kernel reads `value` and nothing else.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const value).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        );
+    }
+}
+
+/// -1 is an error, its number in errno; the exported functions put errno back.
+fn checked(result: c_int) -> Result<(), Errno> {
+    match result {
+        0 => Ok(()),
+        _ => Err(Errno::get()),
+    }
+}
