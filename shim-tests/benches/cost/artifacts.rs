@@ -1,0 +1,72 @@
+//! What is measured, built: the library, the floor and the loops.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{self, Failure};
+
+const C_FLAGS: [&str; 5] = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
+
+/// Eager binding and few segments: linked by default the floor takes longer to load, and what the
+/// library is held against should be the least there can be.
+const FLOOR_FLAGS: [&str; 4] = ["-shared", "-fPIC", "-Wl,-z,now", "-Wl,-z,noseparate-code"];
+
+/// The files, all in one folder: paths of one length, on one file system.
+pub struct Artifacts {
+    pub library: PathBuf,
+    pub floor: PathBuf,
+    pub floor_copy: PathBuf,
+    loops: PathBuf,
+}
+
+impl Artifacts {
+    pub fn build() -> Result<Self, Failure> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cost");
+        if folder.to_string_lossy().contains([' ', ':']) {
+            return Err(format!(
+                "{folder:?}: LD_PRELOAD can't name a path with a space or a colon"
+            )
+            .into());
+        }
+        fs::create_dir_all(&folder)?;
+        let artifacts = Self {
+            library: folder.join("libipaddr.so"),
+            floor: folder.join("libfloor1.so"),
+            floor_copy: folder.join("libfloor2.so"),
+            loops: folder.join("bench_calls"),
+        };
+        copy(shim_tests::library(), &artifacts.library)?;
+        compile("floor.c", &FLOOR_FLAGS, &artifacts.floor)?;
+        copy(&artifacts.floor, &artifacts.floor_copy)?;
+        compile("bench_calls.c", &[], &artifacts.loops)?;
+        Ok(artifacts)
+    }
+
+    /// The loops, with nothing in their environment that could reach a shim by accident.
+    pub fn loops(&self) -> Command {
+        let mut command = Command::new(&self.loops);
+        command.env_clear();
+        command
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::copy(from, to).map_err(|error| format!("{}: {error}", from.display()))?;
+    Ok(())
+}
+
+fn compile(source: &str, flags: &[&str], product: &Path) -> Result<(), Failure> {
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-harness");
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut command = Command::new(compiler);
+    command
+        .args(C_FLAGS)
+        .args(flags)
+        .arg("-o")
+        .arg(product)
+        .arg(harness.join(source));
+    command::output(&mut command)?;
+    Ok(())
+}
