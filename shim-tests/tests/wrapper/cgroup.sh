@@ -1,0 +1,70 @@
+# shellcheck shell=sh
+# wrapper.sh sets what is used here, and the words in single quotes are for another shell.
+# shellcheck disable=SC2154,SC2016
+# --cgroup: made, joined, and not left behind if something is wrong. As root, in real hierarchies.
+
+# own_line HIERARCHY: its line of /proc/self/cgroup, as the command sees it under --cgroup.
+try_cgroup() {
+    try wrapper --ip 127.0.0.2 --cgroup "/$group/a b" -- grep "$1" /proc/self/cgroup
+    check "cgroup: $2: status" 0 "$status"
+    check "cgroup: $2" "/$group/a b" "${out#*:*:}"
+    check "cgroup: $2: made" yes "$([ ! -d "$3/$group/a b" ] || echo yes)"
+    rmdir "$3/$group/a b" "$3/$group"
+}
+
+group=ipaddr-test-wrapper-$$
+if root_for cgroup; then
+    unified=$(awk '/ - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+    if [ -z "$unified" ] || ! mkdir "$unified/$group" 2>/dev/null; then
+        skip 'cgroup: v2' 'no cgroup v2 hierarchy that may be written to'
+    else
+        rmdir "$unified/$group"
+        try_cgroup '^0::' v2 "$unified"
+
+        mkdir -p "$work/policy/$group/a"
+        echo 127.0.0.2 >"$work/policy/$group/ipaddr.ipv4"
+        echo 127.0.0.3 >"$work/policy/$group/a/ipaddr.ipv4"
+        refused 'cgroup: a conflict there' 125 \
+            "$work/policy/$group/a/ipaddr.ipv4:1: 127.0.0.3 is outside" \
+            --policy "$work/policy" --cgroup "/$group/a" "$ran"
+        check 'cgroup: a conflict there: not left behind' '' "$(ls -d "$unified/$group" 2>/dev/null)"
+        rm -r "$work/policy"
+
+        # One that takes no processes: a new cgroup below a threaded one is of no valid domain.
+        mkdir "$unified/$group"
+        if echo threaded 2>/dev/null >"$unified/$group/cgroup.type"; then
+            refused 'cgroup: one that takes no processes' 125 \
+                "--cgroup /$group/x/y: it can't be joined: " \
+                --ip 127.0.0.2 --cgroup "/$group/x/y" "$ran"
+            check 'cgroup: one that takes no processes: not left behind' '' \
+                "$(ls -d "$unified/$group/x" 2>/dev/null)"
+        else
+            skip 'cgroup: one that takes no processes' 'no threaded cgroups'
+        fi
+        rmdir "$unified/$group"
+
+        if have setpriv 'cgroup: as another user'; then
+            # shellcheck disable=SC2086 # busybox sh is two words
+            out=$(setpriv --reuid 65534 --regid 65534 --clear-groups $shell "$bin/run-restricted.sh" \
+                --ip 127.0.0.2 --cgroup "/$group" -- true 2>&1 </dev/null)
+            check 'cgroup: as another user: status' 125 $?
+            holds 'cgroup: as another user' "$out" "--cgroup /$group: it can't be made: "
+            holds 'cgroup: as another user, why' "$out" 'Permission denied'
+        fi
+    fi
+
+    memory=$(awk '/ - cgroup / && $NF ~ /(^|,)memory(,|$)/ { print $5; exit }' /proc/self/mountinfo)
+    if [ -z "$memory" ] || ! mkdir "$memory/$group" 2>/dev/null; then
+        skip 'cgroup: v1' 'no v1 hierarchy with the memory controller that may be written to'
+    else
+        rmdir "$memory/$group"
+        export IPADDR_CGROUP_CONTROLLER=memory
+        try_cgroup ':memory:' v1 "$memory"
+        unset IPADDR_CGROUP_CONTROLLER
+    fi
+    export IPADDR_CGROUP_CONTROLLER=no-such
+    refused 'cgroup: no such controller' 125 \
+        '--cgroup /web: there is no hierarchy with the controller no-such' \
+        --ip 127.0.0.2 --cgroup /web "$ran"
+    unset IPADDR_CGROUP_CONTROLLER
+fi

@@ -1,0 +1,105 @@
+# shellcheck shell=sh
+# wrapper.sh sets what is used here, and the words in single quotes are for another shell.
+# shellcheck disable=SC2154,SC2016
+# What LD_PRELOAD can't cover is refused with status 126, unless forced.
+
+# uncovered NAME REASON FILE: refused, and run by --force as it would be without the wrapper.
+uncovered() {
+    refused "covered: $1" 126 "$2" --ip 127.0.0.2 -- "$3"
+    try "$3"
+    bare="$status $out"
+    try wrapper --ip 127.0.0.2 --force -- "$3"
+    check "covered: $1, --force" "$bare" "$status $out"
+}
+
+# script NAME FIRST-LINE: a script that says that it ran.
+script() {
+    printf '%s\n: >"%s/ran.yes"\n' "$2" "$work" >"$work/$1"
+    chmod 755 "$work/$1"
+}
+
+refused 'covered: not there' 127 'no-such-program: not found' --ip 127.0.0.2 no-such-program
+refused 'covered: not there, by path' 127 '/nonexistent/x: not found' --ip 127.0.0.2 /nonexistent/x
+refused 'covered: a folder' 126 "$work: expected a program" --ip 127.0.0.2 "$work"
+printf 'text\n' >"$work/text"
+refused 'covered: not executable' 126 "$work/text: expected a program" --ip 127.0.0.2 "$work/text"
+
+true=/bin/true
+cp "$true" "$work/plain"
+try wrapper --ip 127.0.0.2 "$work/plain"
+check 'covered: a dynamically linked program' 0 "$status"
+
+printf 'int main(void) { return 7; }\n' >"$work/seven.c"
+if have cc 'covered: static'; then
+    cc -static -o "$work/static" "$work/seven.c"
+    cc -static-pie -o "$work/static-pie" "$work/seven.c"
+    uncovered static "$work/static is not covered by LD_PRELOAD: it is statically linked" "$work/static"
+    uncovered static-pie 'it is statically linked' "$work/static-pie"
+    script by-static "#!$work/static"
+    uncovered 'static interpreter' \
+        "$work/static, the interpreter of $work/by-static is not covered" "$work/by-static"
+    script by-env "#!/usr/bin/env -S FOO=1 $work/static -x"
+    uncovered 'static interpreter by env' 'it is statically linked' "$work/by-env"
+    script by-script "#!$work/by-static"
+    uncovered 'static interpreter of an interpreter' \
+        "$work/static, the interpreter of $work/by-static, the interpreter of $work/by-script is" \
+        "$work/by-script"
+fi
+
+cp "$true" "$work/set-uid" && chmod 4755 "$work/set-uid"
+uncovered set-uid 'it is set-uid or set-gid' "$work/set-uid"
+cp "$true" "$work/set-gid" && chmod 2755 "$work/set-gid"
+uncovered set-gid 'it is set-uid or set-gid' "$work/set-gid"
+
+if root_for 'covered: capabilities' && have setcap 'covered: capabilities'; then
+    cp "$true" "$work/capable"
+    setcap cap_net_raw+ep "$work/capable"
+    uncovered capabilities 'it has file capabilities' "$work/capable"
+    ln -sf capable "$work/capable-link"
+    uncovered 'capabilities by a link' 'it has file capabilities' "$work/capable-link"
+fi
+
+# The ELF header's e_machine, at 18, becomes EM_S390; EI_CLASS, at 4, ELFCLASS32.
+cp "$true" "$work/machine" && printf '\026\000' | dd of="$work/machine" bs=1 seek=18 conv=notrunc 2>/dev/null
+refused 'covered: another machine' 126 'it is for another machine than' --ip 127.0.0.2 "$work/machine"
+cp "$true" "$work/class" && printf '\001' | dd of="$work/class" bs=1 seek=4 conv=notrunc 2>/dev/null
+refused 'covered: another class' 126 'it is for another machine than' --ip 127.0.0.2 "$work/class"
+head -c 30 "$true" >"$work/short" && chmod 755 "$work/short"
+refused 'covered: a cut ELF header' 126 'its ELF header is cut short' --ip 127.0.0.2 "$work/short"
+
+script no-line ': no first line that names an interpreter'
+refused 'covered: no #! line' 126 'neither an ELF program nor a script' --ip 127.0.0.2 "$work/no-line"
+script empty-line '#! '
+refused 'covered: an empty #! line' 126 'its #! line names nothing' --ip 127.0.0.2 "$work/empty-line"
+script lost '#!/nonexistent/interpreter'
+refused 'covered: no such interpreter' 126 \
+    "/nonexistent/interpreter, the interpreter of $work/lost: expected" --ip 127.0.0.2 "$work/lost"
+script lost-by-env '#!/usr/bin/env no-such-program'
+refused 'covered: no such interpreter by env' 127 'no-such-program, the interpreter of' \
+    --ip 127.0.0.2 "$work/lost-by-env"
+script loop "#!$work/loop"
+refused 'covered: an interpreter of itself' 126 'too many interpreters' --ip 127.0.0.2 "$work/loop"
+for line in '#!/bin/sh' '#! /bin/sh -e' '#!/usr/bin/env sh' '#!/usr/bin/env -S -u FOO sh -e'; do
+    script covered "$line"
+    try wrapper --ip 127.0.0.2 -- "$work/covered"
+    check "covered: a script with $line" '0 yes' "$status $([ ! -e "$work/ran.yes" ] || echo yes)"
+    rm -f "$work/ran.yes"
+done
+
+# A program of another libc has to have the library in it too.
+if have musl-gcc 'covered: musl'; then
+    musl-gcc -o "$work/musl" "$work/seven.c"
+    try wrapper --ip 127.0.0.2 "$work/musl"
+    check 'covered: musl' 7 "$status"
+fi
+
+# Nobody can tell what is in it, and the kernel would run it.
+if root_for 'covered: not readable' && have setpriv 'covered: not readable'; then
+    cp "$true" "$work/secret" && chmod 711 "$work/secret"
+    rm -f "$work/err"
+    # shellcheck disable=SC2086 # busybox sh is two words
+    out=$(setpriv --reuid 65534 --regid 65534 --clear-groups \
+        $shell "$bin/run-restricted.sh" --ip 127.0.0.2 "$work/secret" 2>&1 </dev/null)
+    check 'covered: not readable: status' 126 $?
+    holds 'covered: not readable' "$out" 'it may not be read'
+fi

@@ -1,0 +1,74 @@
+# shellcheck shell=sh
+# wrapper.sh sets what is used here, and the words in single quotes are for another shell.
+# shellcheck disable=SC2154,SC2016
+# Where the wrapper finds the library, and what it says if there is none that can be used.
+
+# place FOLDER: a wrapper in a folder of its own; sets $placed.
+place() {
+    placed=$1/run-restricted.sh
+    mkdir -p "$1" && cp "$bin/run-restricted.sh" "$1/"
+}
+
+# placed WORD…: that wrapper in the shell under test.
+placed() {
+    # shellcheck disable=SC2086 # busybox sh is two words
+    try $shell "$placed" "$@"
+}
+
+place "$work/tree"
+mkdir -p "$work/tree/target/release" && cp "$library" "$work/tree/target/release/libipaddr.so"
+placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
+check 'library: in target/release' "$work/tree/target/release/libipaddr.so" "$out"
+
+place "$work/prefix/bin"
+mkdir -p "$work/prefix/lib" && cp "$library" "$work/prefix/lib/libipaddr.so"
+placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
+check 'library: in lib beside bin' "$work/prefix/bin/../lib/libipaddr.so" "$out"
+
+if [ -e /usr/local/lib/libipaddr.so ] || [ -e /usr/lib/libipaddr.so ]; then
+    skip 'library: none' 'one is installed'
+else
+    place "$work/nowhere"
+    placed --ip 127.0.0.2 "$ran"
+    check 'library: none: status' 125 "$status"
+    holds 'library: none' "$err" "there is no libipaddr.so: expected one in $work/nowhere"
+
+    mkdir -p "$work/nowhere/src" && : >"$work/nowhere/src/lib.rs" && : >"$work/nowhere/Cargo.toml"
+    PATH=/usr/bin:/bin placed --ip 127.0.0.2 "$ran"
+    if (PATH=/usr/bin:/bin command -v cargo >/dev/null); then
+        holds 'library: not built' "$err" 'could not be built'
+    else
+        holds 'library: no cargo' "$err" 'no cargo in PATH'
+    fi
+    check 'library: not built: status' 125 "$status"
+fi
+
+place "$work/with space"
+cp "$library" "$work/with space/libipaddr.so"
+placed --ip 127.0.0.2 "$ran"
+check 'library: a path with a space: status' 125 "$status"
+holds 'library: a path with a space' "$err" "can't hold"
+
+# ld.so(8) would go on without it.
+place "$work/broken"
+printf 'no ELF\n' >"$work/broken/libipaddr.so"
+placed --ip 127.0.0.2 "$ran"
+[ "$status" -ne 0 ] || fail 'library: broken: status' "$status"
+holds 'library: broken' "$err" "$work/broken/libipaddr.so"
+[ ! -e "$work/ran.yes" ] || fail 'library: broken' 'the command ran'
+
+# Built where there is none: once is enough.
+if [ "$shell" = dash ] && have cargo 'library: built'; then
+    place "$work/source"
+    (cd "$root" && cp -R Cargo.toml Cargo.lock build.rs src policy "$work/source/")
+    mkdir -p "$work/source/shim-tests/src" && : >"$work/source/shim-tests/src/lib.rs"
+    cp "$root/shim-tests/Cargo.toml" "$work/source/shim-tests/"
+    mkdir -p "$work/source/shim-tests/benches" && : >"$work/source/shim-tests/benches/cost.rs"
+    placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
+    check 'library: built' "$work/source/target/release/libipaddr.so" "$out"
+    touch -d '2001-01-01' "$work/source/target/release/libipaddr.so"
+    placed --ip 127.0.0.2 true
+    check 'library: not built again' '' "$(find "$work/source/target/release/libipaddr.so" -newer "$ran")$err"
+    rm -rf "$work/source"
+fi
+rm -rf "$work/tree" "$work/prefix" "$work/nowhere" "$work/with space" "$work/broken"

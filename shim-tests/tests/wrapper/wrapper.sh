@@ -1,0 +1,119 @@
+#!/bin/sh
+# Tests run-restricted.sh: wrapper.sh [LIBRARY]. Prints a line a check, ok or not ok, and a count at
+# the end; exits 0 only if none failed. What each file here tests runs in dash, bash and busybox ash.
+# shellcheck disable=SC2034 # the other files use what is set here
+set -u
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit
+root=${here%/shim-tests/tests/wrapper}
+library=${1:-$root/target/release/libipaddr.so}
+passed=0
+failed=0
+skipped=0
+
+# check NAME EXPECTED FOUND
+check() {
+    if [ "$2" = "$3" ]; then
+        pass "$1"
+    else
+        fail "$1" "expected: $2
+found:    $3"
+    fi
+}
+
+# holds NAME TEXT PART
+holds() {
+    case $2 in
+    *"$3"*) pass "$1" ;;
+    *) fail "$1" "expected: …$3…
+found:    $2" ;;
+    esac
+}
+
+pass() {
+    passed=$((passed + 1))
+    printf 'ok - %s: %s\n' "$shell" "$1"
+}
+
+fail() {
+    failed=$((failed + 1))
+    printf 'not ok - %s: %s\n' "$shell" "$1"
+    printf '%s\n' "$2" | sed 's/^/# /'
+}
+
+# skip WHAT REASON
+skip() {
+    skipped=$((skipped + 1))
+    printf 'skip - %s: %s (%s)\n' "$shell" "$1" "$2"
+}
+
+# Runs a command with nothing on its standard input; sets $out, $err and $status. What it may find
+# in the environment is what the test has put before it.
+try() {
+    out=$("$@" 2>"$work/err" </dev/null)
+    status=$?
+    err=$(cat "$work/err")
+}
+
+# refused NAME STATUS MESSAGE [WRAPPER'S WORDS]: the wrapper ends with the status, says the message
+# and runs nothing. `ran` is the command.
+refused() {
+    refused_name=$1
+    refused_status=$2
+    refused_message=$3
+    shift 3
+    rm -f "$work/ran.yes"
+    try wrapper "$@"
+    check "$refused_name: status" "$refused_status" "$status"
+    holds "$refused_name: message" "$err" "$refused_message"
+    check "$refused_name: on one line" 1 "$(printf '%s\n' "$err" | wc -l)"
+    [ ! -e "$work/ran.yes" ] || fail "$refused_name" 'the command ran'
+}
+
+# The wrapper in the shell under test.
+wrapper() {
+    # shellcheck disable=SC2086 # busybox sh is two words
+    $shell "$bin/run-restricted.sh" "$@"
+}
+
+# Whether this is root; skips if it isn't.
+root_for() {
+    [ "$(id -u)" -eq 0 ] || {
+        skip "$1" 'needs root'
+        return 1
+    }
+}
+
+# have COMMAND WHAT: skips if there is no such command.
+have() {
+    command -v "$1" >/dev/null || {
+        skip "$2" "$1 is not installed"
+        return 1
+    }
+}
+
+work=$(mktemp -d) || exit
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+chmod 755 "$work"
+# The wrapper beside the library under test, where it looks first.
+bin=$work/bin
+mkdir "$bin" && cp "$root/run-restricted.sh" "$library" "$bin/" || exit
+printf '#!/bin/sh\n: >"%s/ran.yes"\n' "$work" >"$work/ran" && chmod 755 "$work/ran"
+ran=$work/ran
+unset LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_CGROUP_CONTROLLER IPADDR_LOG IPADDR_LOG_FILE
+export IPADDR_POLICY_DIR=/nonexistent/ipaddr
+# getcap and setcap are in here on Debian.
+export PATH="$PATH:/usr/sbin:/sbin"
+
+for shell in dash bash 'busybox sh'; do
+    have "${shell%% *}" 'every test' || continue
+    for part in command options covered library cgroup sourced; do
+        # shellcheck source=/dev/null
+        . "$here/$part.sh"
+    done
+done
+
+printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
