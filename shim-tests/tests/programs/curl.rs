@@ -1,0 +1,61 @@
+//! curl
+
+use std::net::SocketAddr;
+
+use shim_tests::{Shim, skip};
+
+use crate::command::client;
+use crate::observer::Observer;
+use crate::ports::free_port;
+
+#[test]
+fn curl_connects_from_the_address() {
+    if !skip::command("curl") {
+        return;
+    }
+    let observer = Observer::start();
+    let run = client(&Shim::ipv4("127.77.1.1"), "curl", &["-sS", &observer.url()]);
+    run.says("from 127.77.1.1");
+}
+
+#[test]
+fn curl_keeps_a_port_that_it_asks_for() {
+    if !skip::command("curl") {
+        return;
+    }
+    let observer = Observer::start();
+    let port = free_port();
+    let arguments = ["-sS", "--local-port", &port.to_string(), &observer.url()];
+    let run = client(&Shim::ipv4("127.77.2.1"), "curl", &arguments);
+    run.says("from 127.77.2.1");
+    let local: SocketAddr = format!("127.77.2.1:{port}").parse().expect("an endpoint");
+    assert_eq!(observer.peers(), [local]);
+}
+
+/// Newer ones set `IP_BIND_ADDRESS_NO_PORT` first, after which the address could still be replaced.
+#[test]
+fn curl_keeps_an_interface_that_it_may_use() {
+    if !skip::command("curl") {
+        return;
+    }
+    let observer = Observer::start();
+    let shim = Shim::ipv4("127.77.3.1,127.77.3.9");
+    client(&shim, "curl", &["-sS", &observer.url()]).says("from 127.77.3.1");
+    for interface in ["127.0.0.1", "127.77.3.9", "127.77.3.1"] {
+        let arguments = ["-sS", "--interface", interface, &observer.url()];
+        client(&shim, "curl", &arguments).says(&format!("from {interface}"));
+    }
+}
+
+#[test]
+fn curl_is_refused_an_interface_that_it_may_not_use() {
+    if !skip::command("curl") {
+        return;
+    }
+    let observer = Observer::start();
+    let arguments = ["-sS", "--interface", "127.77.4.2", &observer.url()];
+    let run = client(&Shim::ipv4("127.77.4.1"), "curl", &arguments);
+    assert!(!run.success);
+    assert!(run.err.contains("Operation not permitted"), "{}", run.err);
+    assert_eq!(observer.peers(), []);
+}

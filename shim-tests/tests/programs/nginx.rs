@@ -1,0 +1,199 @@
+//! nginx: a master that binds, workers that accept and connect.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use shim_tests::{Cgroup, PolicyDir, Shim, skip};
+use tempfile::TempDir;
+
+use crate::command::source;
+use crate::observer::Observer;
+use crate::ports::free_port;
+use crate::server::{HTTP, Server};
+
+#[test]
+fn nginx_ipv4() {
+    if !skip::command("nginx") {
+        return;
+    }
+    let mut nginx = Nginx::start(&Shim::ipv4("127.77.50.1"), "listen PORT;");
+    nginx.server.listens_on(&["127.77.50.1"]);
+    nginx.server.answers_on("127.77.50.1", HTTP);
+    nginx
+        .server
+        .refuses_on(&["127.0.0.1", "127.77.50.2", "::1"]);
+}
+
+/// nginx sets `IPV6_V6ONLY`, so this is pure IPv6: as in the RFC, untouched.
+#[test]
+fn nginx_ipv6_without_ipv6_assignment() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.51.1").var("IPADDR_LOG", "debug");
+    let mut nginx = Nginx::start(&shim, "listen [::]:PORT;");
+    nginx.server.listens_on(&["::"]);
+    let said = nginx.server.output();
+    let passed = format!("[::]:{}\n", nginx.server.port());
+    assert!(said.contains(&passed), "the library has seen it: {said}");
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.77.51.1", "127.0.0.1"]);
+}
+
+#[test]
+fn nginx_ipv6_with_ipv6_assignment() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.52.1").var("IPADDR_IPV6", "::1");
+    let mut nginx = Nginx::start(&shim, "listen [::]:PORT;");
+    nginx.server.listens_on(&["::1"]);
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.77.52.1", "127.0.0.1"]);
+}
+
+#[test]
+fn nginx_ipv6_forbidden() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.53.1").var("IPADDR_IPV6", "none");
+    let said = Nginx::start(&shim, "listen [::]:PORT;").server.fails();
+    assert!(said.contains("Operation not permitted"), "{said}");
+    assert!(said.contains("IPv6 is forbidden"), "{said}");
+}
+
+#[test]
+fn nginx_dual_stack_without_ipv6_assignment() {
+    dual_stack(&Shim::ipv4("127.77.54.1"), "127.77.54.1");
+}
+
+#[test]
+fn nginx_dual_stack_with_ipv6_forbidden() {
+    let shim = Shim::ipv4("127.77.55.1").var("IPADDR_IPV6", "none");
+    dual_stack(&shim, "127.77.55.1");
+}
+
+fn dual_stack(shim: &Shim, address: &str) {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let mut nginx = Nginx::start(shim, "listen [::]:PORT ipv6only=off;");
+    nginx.server.listens_on(&[&format!("::ffff:{address}")]);
+    nginx.server.answers_on(address, HTTP);
+    nginx
+        .server
+        .refuses_on(&["127.0.0.1", "127.77.54.2", "::1"]);
+}
+
+#[test]
+fn nginx_dual_stack_with_ipv6_assignment() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.56.1").var("IPADDR_IPV6", "::1");
+    let mut nginx = Nginx::start(&shim, "listen [::]:PORT ipv6only=off;");
+    nginx.server.listens_on(&["::1"]);
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.77.56.1", "127.0.0.1"]);
+}
+
+/// As Debian's default site has it.
+#[test]
+fn nginx_on_both() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.57.1").var("IPADDR_IPV6", "::1");
+    let mut nginx = Nginx::start(&shim, "listen PORT; listen [::]:PORT;");
+    nginx.server.listens_on(&["127.77.57.1", "::1"]);
+    nginx.server.answers_on("127.77.57.1", HTTP);
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.0.0.1", "127.77.57.2"]);
+}
+
+#[test]
+fn nginx_proxies_from_the_address() {
+    if !skip::command("nginx") {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.58.1,127.77.58.9");
+    let mut nginx = Nginx::start(&shim, "listen PORT;");
+    nginx.server.listens_on(&["127.77.58.1"]);
+    nginx.proxies("127.77.58.1", "/upstream", "from 127.77.58.1");
+    nginx.proxies("127.77.58.1", "/from/127.77.58.9", "from 127.77.58.9");
+    nginx.proxies(
+        "127.77.58.1",
+        "/from/127.77.58.3",
+        "500 Internal Server Error",
+    );
+    nginx.observer.saw(&["127.77.58.1", "127.77.58.9"]);
+}
+
+/// The workers are another user, and the policy is only for root to read: they have their address
+/// from the master, which looked before it forked.
+#[test]
+fn nginx_in_a_cgroup() {
+    if !skip::command("nginx") || !skip::root_for("a cgroup") {
+        return;
+    }
+    let Some(cgroup) = Cgroup::v2() else {
+        return skip::skip("no cgroup v2 hierarchy that may be written to");
+    };
+    let policy = PolicyDir::new();
+    policy.write(cgroup.name(), "ipv4", "127.77.59.1\n127.77.59.9\n");
+    fs::set_permissions(policy.path(), Permissions::from_mode(0o700)).expect("it is ours");
+    let shim = Shim::policy(policy.path()).cgroup(&cgroup);
+    let mut nginx = Nginx::start(&shim, "listen PORT;");
+    nginx.server.listens_on(&["127.77.59.1"]);
+    nginx.server.answers_on("127.77.59.1", HTTP);
+    nginx
+        .server
+        .refuses_on(&["127.0.0.1", "127.77.59.2", "::1"]);
+    nginx.proxies("127.77.59.1", "/upstream", "from 127.77.59.1");
+    nginx.proxies("127.77.59.1", "/from/127.77.59.9", "from 127.77.59.9");
+}
+
+/// A running nginx, and the upstream that it proxies for.
+struct Nginx {
+    // Ended before its folder goes away.
+    server: Server,
+    observer: Observer,
+    _dir: TempDir,
+}
+
+impl Nginx {
+    /// Starts nginx with these `listen` directives, `PORT` standing for a free port.
+    fn start(shim: &Shim, listen: &str) -> Self {
+        let observer = Observer::start();
+        let port = free_port();
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().to_str().expect("UTF-8");
+        let template = fs::read_to_string(source("nginx.conf")).expect("it is beside this file");
+        let configuration = template
+            .replace("@LISTEN@", &listen.replace("PORT", &port.to_string()))
+            .replace("@UPSTREAM@", &observer.address().to_string())
+            .replace("@DIR@", path);
+        let file = dir.path().join("nginx.conf");
+        fs::write(&file, configuration).expect("the folder is ours");
+        let mut command = shim.command("nginx");
+        command.args(["-p", path, "-c"]).arg(file);
+        Self {
+            server: Server::start(&mut command, port),
+            observer,
+            _dir: dir,
+        }
+    }
+
+    /// Asserts what a request for `path` gets.
+    #[track_caller]
+    fn proxies(&self, address: &str, path: &str, expected: &str) {
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let answer = self.server.ask(address, &request).expect("it answers");
+        let said = self.server.output();
+        assert!(
+            answer.contains(expected),
+            "{path}: {answer}\nnginx said:\n{said}"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! redis-server and redis-cli
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use shim_tests::{Shim, skip};
+use tempfile::TempDir;
+
+use crate::command::client;
+use crate::ports::free_port;
+use crate::server::{REDIS, Server};
+
+/// Its default: `bind * -::*`, two sockets.
+#[test]
+fn redis_without_ipv6_assignment() {
+    if !skip::command("redis-server") || !skip::ipv6() {
+        return;
+    }
+    let mut redis = Redis::start(&Shim::ipv4("127.77.60.1"), &[]);
+    redis.server.listens_on(&["127.77.60.1", "::"]);
+    redis.server.answers_on("127.77.60.1", REDIS);
+    redis.server.answers_on("::1", REDIS);
+    redis.server.refuses_on(&["127.0.0.1", "127.77.60.2"]);
+}
+
+#[test]
+fn redis_with_ipv6_assignment() {
+    if !skip::command("redis-server") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.61.1").var("IPADDR_IPV6", "::1");
+    let mut redis = Redis::start(&shim, &[]);
+    redis.server.listens_on(&["127.77.61.1", "::1"]);
+    redis.server.answers_on("127.77.61.1", REDIS);
+    redis.server.answers_on("::1", REDIS);
+    redis.server.refuses_on(&["127.0.0.1", "127.77.61.2"]);
+}
+
+/// redis-server takes a missing IPv6 for granted, but not one that it may not use.
+#[test]
+fn redis_with_ipv6_forbidden() {
+    if !skip::command("redis-server") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.62.1").var("IPADDR_IPV6", "none");
+    let said = Redis::start(&shim, &[]).server.fails();
+    assert!(said.contains("bind: Operation not permitted"), "{said}");
+}
+
+#[test]
+fn redis_on_ipv4() {
+    if !skip::command("redis-server") {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.63.1").var("IPADDR_IPV6", "none");
+    let mut redis = Redis::start(&shim, &["--bind", "*"]);
+    redis.server.listens_on(&["127.77.63.1"]);
+    redis.server.answers_on("127.77.63.1", REDIS);
+    redis
+        .server
+        .refuses_on(&["127.0.0.1", "127.77.63.2", "::1"]);
+}
+
+#[test]
+fn redis_cli_connects_from_the_address() {
+    if !skip::command("redis-server") || !skip::command("redis-cli") {
+        return;
+    }
+    let mut redis = Redis::start(&Shim::without(), &["--bind", "127.0.0.1"]);
+    redis.server.listens_on(&["127.0.0.1"]);
+    let port = redis.server.port().to_string();
+    let arguments = ["-h", "127.0.0.1", "-p", &port, "client", "list"];
+    let run = client(&Shim::ipv4("127.77.64.1"), "redis-cli", &arguments);
+    assert_eq!(sources(&run.out), ["127.77.64.1"]);
+}
+
+/// A replica connects to its master without blocking.
+#[test]
+fn redis_replica_connects_from_the_address() {
+    if !skip::command("redis-server") {
+        return;
+    }
+    let mut master = Redis::start(&Shim::without(), &["--bind", "127.0.0.1"]);
+    master.server.listens_on(&["127.0.0.1"]);
+    let port = master.server.port().to_string();
+    let arguments = ["--bind", "*", "--replicaof", "127.0.0.1", &port];
+    let mut replica = Redis::start(&Shim::ipv4("127.77.65.1"), &arguments);
+    replica.server.listens_on(&["127.77.65.1"]);
+    let start = Instant::now();
+    let request = "CLIENT LIST TYPE replica\r\nQUIT\r\n";
+    let mut found = Vec::new();
+    while found.is_empty() && start.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(50));
+        found = sources(&master.server.ask("127.0.0.1", request).expect("it answers"));
+    }
+    assert_eq!(
+        found,
+        ["127.77.65.1"],
+        "the replica said:\n{}",
+        replica.server.output()
+    );
+}
+
+/// A running redis-server with a folder of its own.
+struct Redis {
+    // Ended before its folder goes away.
+    server: Server,
+    _dir: TempDir,
+}
+
+impl Redis {
+    fn start(shim: &Shim, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut command = shim.command("redis-server");
+        // In protected mode only 127.0.0.1 and ::1 would be answered.
+        command
+            .args(["--port", &port.to_string(), "--protected-mode", "no"])
+            .args(["--save", "", "--dir"])
+            .arg(dir.path())
+            .args(arguments);
+        Self {
+            server: Server::start(&mut command, port),
+            _dir: dir,
+        }
+    }
+}
+
+/// The addresses of the clients that `CLIENT LIST` lists.
+fn sources(list: &str) -> Vec<String> {
+    list.split_whitespace()
+        .filter_map(|field| field.strip_prefix("addr="))
+        .filter_map(|endpoint| Some(endpoint.rsplit_once(':')?.0.to_owned()))
+        .collect()
+}
