@@ -55,9 +55,8 @@ run_restricted_quote() {
 
 # Prints what is to be carried out: run_restricted_plan run|source ARGUMENT…
 run_restricted_plan() {
-    # The calling shell's options and separators are its own.
+    # Whatever the calling shell has set.
     set +efu
-    unset IFS
     mode=$1
     shift
     words=$#

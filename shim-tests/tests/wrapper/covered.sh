@@ -44,6 +44,11 @@ if have cc 'covered: static'; then
     uncovered 'static interpreter of an interpreter' \
         "$work/static, the interpreter of $work/by-static, the interpreter of $work/by-script is" \
         "$work/by-script"
+
+    # A dynamic linker that preloads nothing.
+    cc -Wl,--dynamic-linker="$work/plain" -o "$work/other-linker" "$work/seven.c"
+    refused 'covered: another dynamic linker' 126 \
+        "$work/plain doesn't load $bin/libipaddr.so into it" --ip 127.0.0.2 "$work/other-linker"
 fi
 
 cp "$true" "$work/set-uid" && chmod 4755 "$work/set-uid"
