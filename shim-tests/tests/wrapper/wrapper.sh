@@ -102,7 +102,8 @@ bin=$work/bin
 mkdir "$bin" && cp "$root/run-restricted.sh" "$library" "$bin/" || exit
 printf '#!/bin/sh\n: >"%s/ran.yes"\n' "$work" >"$work/ran" && chmod 755 "$work/ran"
 ran=$work/ran
-unset LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_CGROUP_CONTROLLER IPADDR_LOG IPADDR_LOG_FILE
+unset LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_CGROUP_CONTROLLER IPADDR_LOG IPADDR_LOG_FILE \
+    IPADDR_LIBRARY IPADDR_TEST_SKIPS
 export IPADDR_POLICY_DIR=/nonexistent/ipaddr
 # getcap and setcap are in here on Debian.
 export PATH="$PATH:/usr/sbin:/sbin"

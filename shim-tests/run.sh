@@ -1,0 +1,162 @@
+#!/bin/sh
+# Everything that must hold, in one command: ./shim-tests/run.sh
+#
+# As root with apt-get it first installs the programs that the tests run; tests whose programs are
+# missing skip, and the end of the output lists each with its reason. Exits 0 only if nothing failed.
+set -u
+
+# A command that the tests run, and the Debian package that has it.
+PROGRAMS='
+cc gcc
+musl-gcc musl-tools
+readelf binutils
+perl perl
+python3 python3
+curl curl
+nginx nginx
+redis-server redis-server
+redis-cli redis-tools
+node nodejs
+javac default-jdk-headless
+dash dash
+busybox busybox
+ip iproute2
+unshare util-linux
+setcap libcap2-bin
+shellcheck shellcheck
+'
+
+POLICY_RC=/usr/sbin/policy-rc.d
+failures=
+skips=
+rc_written=
+
+say() {
+    printf '\n== %s\n' "$1"
+}
+
+skip() {
+    printf 'SKIP %s\n' "$1" >>"$skips"
+}
+
+# Runs one step; what fails is said at the end, and the next step still runs.
+step() {
+    name=$1
+    shift
+    say "$name"
+    if "$@" </dev/null; then
+        return 0
+    fi
+    failures="$failures
+$name"
+}
+
+cleanup() {
+    allow_services
+    [ -z "$skips" ] || rm -f "$skips"
+}
+
+# Debian starts a service as it installs it; a nginx on port 80 is no part of a test.
+forbid_services() {
+    [ ! -e "$POLICY_RC" ] || return 0
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY_RC" && rc_written=yes && chmod 755 "$POLICY_RC"
+}
+
+allow_services() {
+    [ -z "$rc_written" ] || rm -f "$POLICY_RC"
+    rc_written=
+}
+
+# The packages of the programs that aren't there.
+missing_packages() {
+    printf '%s' "$PROGRAMS" | while read -r program package; do
+        [ -z "$program" ] || command -v "$program" >/dev/null || printf '%s\n' "$package"
+    done
+    [ -e /usr/include/stdio.h ] || printf 'libc6-dev\n'
+}
+
+install_missing() {
+    packages=$(missing_packages)
+    if [ -z "$packages" ]; then
+        echo 'all there'
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        printf 'not root, or no apt-get; going on without:\n%s\n' "$packages"
+        return
+    fi
+    forbid_services
+    apt-get update -qq || echo 'apt-get update failed'
+    # One at a time: a package that can't be had doesn't keep the others away.
+    for package in $packages; do
+        DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$package" ||
+            echo "apt-get install $package failed; the tests that need it skip"
+    done
+    allow_services
+}
+
+check_format() {
+    if cargo fmt --version >/dev/null 2>&1; then
+        cargo fmt --all --check
+    else
+        skip 'cargo fmt: the component rustfmt is not installed'
+    fi
+}
+
+check_lints() {
+    if cargo clippy --version >/dev/null 2>&1; then
+        cargo clippy --workspace --all-targets -- -D warnings
+    else
+        skip 'cargo clippy: the component clippy is not installed'
+    fi
+}
+
+check_shell() {
+    if command -v shellcheck >/dev/null; then
+        find . -name target -prune -o \( -name '*.sh' -o -path ./.ci/run \) -exec shellcheck {} +
+    else
+        skip 'shellcheck: not installed'
+    fi
+}
+
+print_skips() {
+    if [ -s "$skips" ]; then
+        say 'Skipped'
+        sort -u "$skips"
+    else
+        say 'Nothing was skipped'
+    fi
+}
+
+print_failures() {
+    if [ -z "$failures" ]; then
+        say 'Passed'
+        return 0
+    fi
+    say "Failed:$failures"
+    return 1
+}
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) && cd -- "$here" || exit 1
+if ! command -v cargo >/dev/null; then
+    echo 'cargo is not in PATH: install a Rust toolchain first' >&2
+    exit 1
+fi
+# nginx and setcap are in here on Debian, and in no user's PATH.
+export PATH="$PATH:/usr/sbin:/sbin"
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+skips=$(mktemp) || exit 1
+export IPADDR_TEST_SKIPS="$skips"
+
+say 'Programs that the tests run'
+install_missing </dev/null
+step 'cargo build' cargo build --release -p ipaddr
+step 'cargo fmt' check_format
+step 'cargo clippy' check_lints
+step 'shellcheck' check_shell
+step 'cargo test' cargo test --workspace --no-fail-fast
+print_skips
+print_failures
