@@ -2,7 +2,7 @@
 //! assignment for life.
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use ipaddr_policy::Policy;
 use once_cell::race::OnceRef;
@@ -38,6 +38,29 @@ pub fn current() -> Assignment {
     }
 }
 
+/// The assignment, for a call that is made for every packet: while there is none, not each looks
+/// again but one in [`SENDS_A_LOOK`], because a look takes as long as a packet.
+pub fn for_send() -> Assignment {
+    if let Some(policy) = LATCH.get() {
+        return Assignment::Restricted(policy);
+    }
+    // No more than a hint, so two threads may count as one.
+    let sends = SENDS.load(Ordering::Relaxed);
+    SENDS.store(sends.wrapping_add(1), Ordering::Relaxed);
+    if sends.is_multiple_of(SENDS_A_LOOK) || UNUSABLE.load(Ordering::Relaxed) {
+        look()
+    } else {
+        Assignment::Unrestricted
+    }
+}
+
+const SENDS_A_LOOK: u32 = 256;
+
+static SENDS: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the last look found a policy that can't be used.
+static UNUSABLE: AtomicBool = AtomicBool::new(false);
+
 /// The assignment if there is one already, without looking for one.
 pub fn latched() -> Option<&'static Policy> {
     LATCH.get()
@@ -45,6 +68,13 @@ pub fn latched() -> Option<&'static Policy> {
 
 #[cold]
 fn look() -> Assignment {
+    let assignment = read();
+    let unusable = matches!(assignment, Assignment::Unusable);
+    UNUSABLE.store(unusable, Ordering::Relaxed);
+    assignment
+}
+
+fn read() -> Assignment {
     let settings = settings::get();
     if nothing_to_read(settings) {
         return Assignment::Unrestricted;

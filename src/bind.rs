@@ -6,7 +6,7 @@ use ipaddr_policy::{Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
-use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
+use crate::entry::{Afterwards, Frame, by_number, exported, nothing_after, sockaddr_call};
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::{log, quiet, real, socket};
@@ -20,16 +20,14 @@ exported! {
     /// # Safety
     /// As bind(2).
     fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    before, after
+    Frame, before, nothing_after
 }
+
+by_number!(by_number, Frame, before, nothing_after, real::system::bind);
 
 unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with bind's signature.
-    unsafe { sockaddr_call(frame, &real::BIND, rewrite) }
-}
-
-unsafe extern "C" fn after(_: *mut Frame, result: isize) -> isize {
-    result
+    unsafe { sockaddr_call(frame, &real::BIND, 1, rewrite) }
 }
 
 /// Reads who asks, judges, and writes the answer into `sockaddr`.
@@ -58,7 +56,7 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
         }
         Verdict::Rewrite(assigned) => {
             sockaddr.set_address(assigned);
-            log::rewritten(fd, local, assigned);
+            log::rewritten("bind", fd, local, assigned);
             Ok(Afterwards::Nothing)
         }
         Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, local, policy, errno)),

@@ -7,7 +7,7 @@ use ipaddr_policy::{Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
-use crate::entry::{Afterwards, Frame, exported, sockaddr_call};
+use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
@@ -25,18 +25,37 @@ exported! {
     /// # Safety
     /// As connect(2).
     fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    before, after
+    Frame, before, after
 }
+
+exported! {
+    /// connect(2), by glibc's other name for it.
+    ///
+    /// # Safety
+    /// As connect(2).
+    fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
+    Frame, before, after
+}
+
+by_number!(by_number, Frame, before, after, real::system::connect);
 
 unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with connect's signature.
-    unsafe { sockaddr_call(frame, &real::CONNECT, |fd, remote| take_source(fd, remote)) }
+    unsafe {
+        sockaddr_call(frame, &real::CONNECT, 1, |fd, remote| {
+            take_source(fd, remote)
+        })
+    }
 }
 
-unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+/// After a connect, or a send that opens a connection.
+///
+/// # Safety
+/// The frame is one that `before` has filled.
+pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
-    let connected = frame.result(result) == 0;
+    let connected = frame.result(result) >= 0;
     match frame.afterwards {
         Afterwards::UndoQuietBind(family) if !connected => quiet::undo_if_over(frame.fd(), family),
         Afterwards::UndoDissolved if connected => quiet::undo_dissolved(frame.fd()),
@@ -61,7 +80,7 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
     if quiet::may_have_chosen_source()
         && let Local::Bound(local) = Local::of(fd)?
     {
-        return keep_source(fd, policy, local.ip(), endpoint);
+        return keep_source("connect", fd, policy, local.ip(), endpoint);
     }
     let request = Request::Connect {
         remote: endpoint.ip(),
@@ -71,22 +90,25 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
             log::passed("connect", fd, endpoint);
             Ok(Afterwards::Nothing)
         }
-        Verdict::Rewrite(source) => match quiet::bind(fd, remote, source) {
-            Ok(()) => {
-                log::quietly_bound(fd, source, endpoint);
-                Ok(Afterwards::UndoQuietBind(remote.family()))
+        Verdict::Rewrite(source) => {
+            match quiet::bind(fd, &remote.source(remote.family(), source)) {
+                Ok(()) => {
+                    log::quietly_bound("connect", fd, source, endpoint);
+                    Ok(Afterwards::UndoQuietBind(remote.family()))
+                }
+                Err(errno) => without_quiet_bind(fd, policy, remote, endpoint, source, errno),
             }
-            Err(errno) => without_quiet_bind(fd, policy, remote, endpoint, source, errno),
-        },
+        }
         Verdict::Deny(errno) => match Local::of(fd)? {
-            Local::Bound(local) => keep_source(fd, policy, local.ip(), endpoint),
+            Local::Bound(local) => keep_source("connect", fd, policy, local.ip(), endpoint),
             _ => Err(Refusal::judged("connect", fd, endpoint, policy, errno)),
         },
     }
 }
 
 /// The socket is bound already: its address decides.
-fn keep_source(
+pub fn keep_source(
+    call: &str,
     fd: c_int,
     policy: &Policy,
     local: IpAddr,
@@ -97,9 +119,11 @@ fn keep_source(
         local,
     };
     match judge(policy, request) {
-        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(fd, remote, policy, local, errno)),
+        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(
+            call, fd, remote, policy, local, errno,
+        )),
         Verdict::Pass | Verdict::Rewrite(_) => {
-            log::passed("connect", fd, remote);
+            log::passed(call, fd, remote);
             Ok(Afterwards::Nothing)
         }
     }
@@ -116,7 +140,7 @@ fn without_quiet_bind(
     errno: Errno,
 ) -> Result<Afterwards, Refusal> {
     let domain = match Local::of(fd)? {
-        Local::Bound(local) => return keep_source(fd, policy, local.ip(), endpoint),
+        Local::Bound(local) => return keep_source("connect", fd, policy, local.ip(), endpoint),
         Local::NotInternet => return Ok(Afterwards::Nothing),
         Local::Unbound(domain) => domain,
     };
@@ -132,7 +156,7 @@ fn without_quiet_bind(
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be
     // v4-mapped then.
     if let (AF_INET6, AF_INET, IpAddr::V4(source)) = (domain, remote.family(), source) {
-        quiet::bind(fd, &Sockaddr::mapped(source), source.into())?;
+        quiet::bind(fd, &remote.source(AF_INET6, source.into()))?;
         return Ok(Afterwards::UndoQuietBind(AF_INET6));
     }
     Err(Refusal::from(errno))

@@ -1,5 +1,6 @@
 //! The way in: each exported function is a frame of a few instructions that calls `before`, then
-//! the real function, then `after`.
+//! the real function, then `after`. [`crate::by_number`] has the same for syscall(2), where the
+//! real function is the system call.
 //!
 //! While the real function runs, no Rust frame is on the stack between it and the program. So
 //! pthread_cancel, which unwinds a thread blocked in connect(2), meets nothing that Rust's rules
@@ -9,8 +10,6 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
-
-use libc::sockaddr;
 
 use crate::errno::Errno;
 use crate::real::Next;
@@ -43,9 +42,62 @@ pub enum Afterwards {
 }
 
 impl Frame {
-    /// The first argument of all our calls.
+    /// Takes over the frame that the entry code has filled the arguments of.
+    ///
+    /// # Safety
+    /// It has, and nobody else uses the frame meanwhile.
+    pub unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
+        // SAFETY: `arguments` is filled, and these two are ours to fill; then every field is
+        // initialised that isn't MaybeUninit.
+        unsafe {
+            (&raw mut (*frame).returned).write(0);
+            (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
+            &mut *frame
+        }
+    }
+
+    /// The first argument of all our calls but syscall(2).
     pub const fn fd(&self) -> c_int {
-        int(self.arguments[0])
+        self.int(0)
+    }
+
+    /// An argument that is an int.
+    pub const fn int(&self, index: usize) -> c_int {
+        int(self.arguments[index])
+    }
+
+    /// An argument that is a pointer.
+    pub fn pointer<T>(&self, index: usize) -> *const T {
+        core::ptr::with_exposed_provenance(self.arguments[index])
+    }
+
+    /// Has the real function get another argument.
+    pub const fn pass(&mut self, index: usize, argument: usize) {
+        self.arguments[index] = argument;
+    }
+
+    /// Copies the program's sockaddr into the frame and has the real function get the copy. `None`
+    /// where the kernel would refuse it: then it should be asked, and do so.
+    ///
+    /// # Safety
+    /// The arguments at these places are such a pointer and its length.
+    pub unsafe fn take_sockaddr(&mut self, pointer: usize, len: usize) -> Option<&mut Sockaddr> {
+        let (address, len) = (self.pointer(pointer), self.int(len).cast_unsigned());
+        // SAFETY: the caller's promise.
+        let sockaddr = unsafe { Sockaddr::read(&mut self.sockaddr, address, len) }?;
+        self.arguments[pointer] = core::ptr::from_ref(sockaddr).expose_provenance();
+        Some(sockaddr)
+    }
+
+    /// Where a copy of a sockaddr goes that isn't an argument itself.
+    pub const fn sockaddr_slot(&mut self) -> &mut MaybeUninit<Sockaddr> {
+        &mut self.sockaddr
+    }
+
+    /// Refuses the call: what `before` returns then.
+    pub fn refuse(&mut self, refusal: Refusal) -> *const c_void {
+        self.returned = refusal.answer();
+        core::ptr::null()
     }
 
     /// What a function that returns an int has returned.
@@ -60,61 +112,80 @@ const fn int(register: usize) -> c_int {
     register as c_int
 }
 
-/// The size of a frame, and where its parts lie, for the entry code.
-pub const SIZE: usize = size_of::<Frame>();
+/// Where the parts of a frame lie, for the entry code.
 pub const ARGUMENTS: usize = offset_of!(Frame, arguments);
 pub const RETURNED: usize = offset_of!(Frame, returned);
 
-/// The first half of a call with the signature of bind(2) and connect(2): copies the sockaddr and
-/// lets `decide` judge and change the copy. Returns the real function, or null when refused.
+/// The first half of a call whose sockaddr and its length are the arguments from `at` on: copies
+/// the sockaddr and lets `decide` judge and change the copy. Returns the real function, or null
+/// when refused.
 ///
 /// # Safety
-/// `frame` holds the arguments of such a call in `arguments`, and the rest of it is ours.
+/// `frame` holds the arguments of such a call, and the rest of it is ours.
 pub unsafe fn sockaddr_call(
     frame: *mut Frame,
     real: &Next,
+    at: usize,
     decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<Afterwards, Refusal>,
 ) -> *const c_void {
     let errno = Errno::get();
-    // SAFETY: `arguments` is filled, and these two are ours to fill.
-    let [fd, address, len, ..] = unsafe {
-        (&raw mut (*frame).returned).write(0);
-        (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
-        (*frame).arguments
-    };
-    let (fd, len) = (int(fd), int(len).cast_unsigned());
-    // SAFETY: now every field is initialised that isn't MaybeUninit.
-    let frame = unsafe { &mut *frame };
-    let address = core::ptr::with_exposed_provenance::<sockaddr>(address);
-    // SAFETY: the program's promise to bind(2) or connect(2).
-    if let Some(sockaddr) = unsafe { Sockaddr::read(&mut frame.sockaddr, address, len) } {
+    // SAFETY: the caller's promise.
+    let frame = unsafe { Frame::enter(frame) };
+    let fd = frame.fd();
+    // SAFETY: the program's promise to the call.
+    if let Some(sockaddr) = unsafe { frame.take_sockaddr(at, at + 1) } {
         match decide(fd, sockaddr) {
             Ok(afterwards) => frame.afterwards = afterwards,
-            Err(refusal) => {
-                frame.returned = refusal.answer();
-                return core::ptr::null();
-            }
+            Err(refusal) => return frame.refuse(refusal),
         }
-        frame.arguments[1] = core::ptr::from_ref(sockaddr).expose_provenance();
     }
     let real = real.address();
     errno.set();
     real
 }
 
-/// Defines an exported function: `before` is `unsafe fn(*mut Frame) -> *const c_void`, the real
-/// function's address or null; `after` is `unsafe fn(*mut Frame, isize) -> isize` and sees the
-/// result.
+/// A call that leaves nothing to do after the real function.
+pub unsafe extern "C" fn nothing_after(_: *mut c_void, result: isize) -> isize {
+    result
+}
+
+/// Defines an exported function: `before` is `unsafe fn(*mut FRAME) -> *const c_void`, the real
+/// function's address or null; `after` is `unsafe fn(*mut FRAME, isize) -> isize` and sees the
+/// result. FRAME is [`Frame`], or a struct that begins with one.
 macro_rules! exported {
     (
         $(#[$attribute:meta])*
         fn $name:ident($($argument:ident: $type:ty),+) -> $result:ty;
-        $before:path, $after:path
+        $frame:ty, $before:path, $after:path
     ) => {
         $(#[$attribute])*
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
         pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> $result {
+            $crate::entry::code!("call rax", "blr x16", $frame, $before, $after)
+        }
+    };
+}
+pub(crate) use exported;
+
+/// Defines the same for syscall(2): the arguments have been moved to their places, and the real
+/// function is `$system`.
+macro_rules! by_number {
+    ($name:ident, $frame:ty, $before:path, $after:path, $system:path) => {
+        /// The call as syscall(2) makes it.
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() -> isize {
+            $crate::entry::code!(
+                "call {system}", "bl {system}", $frame, $before, $after, system = sym $system
+            )
+        }
+    };
+}
+pub(crate) use by_number;
+
+/// The code of both.
+macro_rules! code {
+    ($x86_64:literal, $aarch64:literal, $frame:ty, $before:path, $after:path $(, $operand:ident = sym $symbol:path)?) => {{
             #[cfg(target_arch = "x86_64")]
             core::arch::naked_asm!(
                 ".cfi_startproc",
@@ -140,7 +211,7 @@ macro_rules! exported {
                 "mov rcx, [rsp + {arguments} + 24]",
                 "mov r8, [rsp + {arguments} + 32]",
                 "mov r9, [rsp + {arguments} + 40]",
-                "call rax",
+                $x86_64,
                 "mov rdi, rsp",
                 "mov rsi, rax",
                 "call {after}",
@@ -152,11 +223,12 @@ macro_rules! exported {
                 ".cfi_def_cfa 7, 8",
                 "ret",
                 ".cfi_endproc",
-                size = const $crate::entry::SIZE,
+                size = const core::mem::size_of::<$frame>(),
                 arguments = const $crate::entry::ARGUMENTS,
                 returned = const $crate::entry::RETURNED,
                 before = sym $before,
-                after = sym $after,
+                after = sym $after
+                $(, $operand = sym $symbol)?
             );
             #[cfg(target_arch = "aarch64")]
             core::arch::naked_asm!(
@@ -178,7 +250,7 @@ macro_rules! exported {
                 "ldp x0, x1, [sp, #{arguments}]",
                 "ldp x2, x3, [sp, #{arguments} + 16]",
                 "ldp x4, x5, [sp, #{arguments} + 32]",
-                "blr x16",
+                $aarch64,
                 "mov x1, x0",
                 "mov x0, sp",
                 "bl {after}",
@@ -194,16 +266,16 @@ macro_rules! exported {
                 ".cfi_restore 30",
                 "ret",
                 ".cfi_endproc",
-                size = const $crate::entry::SIZE,
+                size = const core::mem::size_of::<$frame>(),
                 arguments = const $crate::entry::ARGUMENTS,
                 returned = const $crate::entry::RETURNED,
                 before = sym $before,
-                after = sym $after,
+                after = sym $after
+                $(, $operand = sym $symbol)?
             );
-        }
-    };
+    }};
 }
-pub(crate) use exported;
+pub(crate) use code;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the entry code is written for x86-64 and aarch64");

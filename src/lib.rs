@@ -1,6 +1,7 @@
 //! `libipaddr.so`: preloaded, it gives a program the IP address of its cgroup and no other.
 //!
-//! The exported functions, [`bind`] and [`connect`], each read who asks ([`assignment`]), judge
+//! The exported functions ([`bind`], [`connect`], [`listen`], [`send`], and [`by_number`] for
+//! syscall(2)) each read who asks ([`assignment`]), judge
 //! (the rules are in the crate `ipaddr-policy`) and act ([`real`] is libc's own function, called by
 //! [`entry`]).
 //!
@@ -19,20 +20,26 @@
 
 mod assignment;
 mod bind;
+mod by_number;
+mod cmsg;
 mod connect;
 mod entry;
 mod errno;
 mod file;
 mod level_file;
 mod levels;
+mod listen;
 mod local;
 mod log;
 mod memory;
 mod quiet;
 mod real;
 mod refusal;
+mod resvport;
 #[cfg(not(debug_assertions))]
 mod runtime;
+mod send;
+mod setsockopt;
 mod settings;
 mod sockaddr;
 mod socket;

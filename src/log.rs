@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::file::{self, File};
 use crate::settings::{self, Settings};
-use crate::syscall::syscall;
+use crate::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
 
 /// `$IPADDR_LOG`
@@ -70,20 +70,20 @@ pub fn passed(call: &str, fd: c_int, endpoint: SocketAddr) {
     }
 }
 
-/// A bind to another address than was asked for; the port stays.
+/// A local address other than the one that was asked for; the port stays.
 #[inline]
-pub fn rewritten(fd: c_int, from: SocketAddr, to: IpAddr) {
+pub fn rewritten(call: &str, fd: c_int, from: SocketAddr, to: IpAddr) {
     if wants(Level::Info) {
         let to = SocketAddr::new(to, from.port());
-        line(&("bind", Fd(fd), from, " -> ", to));
+        line(&(call, Fd(fd), from, " -> ", to));
     }
 }
 
-/// A connect that got its source from us.
+/// A call that got its source from us.
 #[inline]
-pub fn quietly_bound(fd: c_int, source: IpAddr, remote: SocketAddr) {
+pub fn quietly_bound(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr) {
     if wants(Level::Info) {
-        line(&("connect", Fd(fd), remote, " from ", source));
+        line(&(call, Fd(fd), remote, " from ", source));
     }
 }
 
@@ -124,12 +124,6 @@ fn line(text: &impl Text) {
     let mut line = Line::begin();
     text.write(&mut line);
     line.emit();
-}
-
-/// getpid(2)
-fn pid() -> u32 {
-    // SAFETY: getpid has no preconditions.
-    unsafe { syscall(libc::SYS_getpid, []) }.map_or(0, |pid| pid as u32)
 }
 
 fn now_at_stderr() -> Option<(u64, u64)> {

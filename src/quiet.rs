@@ -1,7 +1,6 @@
 //! The quiet bind: what gives a socket its source address before it connects.
 
 use core::ffi::c_int;
-use core::net::IpAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipaddr_policy::Family;
@@ -11,17 +10,15 @@ use crate::sockaddr::Sockaddr;
 use crate::socket;
 use crate::{assignment, real};
 
-/// Binds to `source`, in the form of `remote`. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
+/// Binds to `source`, whose port is 0. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
 /// connect, which picks it by 4-tuple: else each connection would cost an ephemeral port of its
 /// own.
 ///
 /// # Errors
 /// Those of bind(2), `EINVAL` above all: the socket is bound already.
-pub fn bind(fd: c_int, remote: &Sockaddr, source: IpAddr) -> Result<(), Errno> {
-    let mut sockaddr = remote.with_any_port();
-    sockaddr.set_address(source);
+pub fn bind(fd: c_int, source: &Sockaddr) -> Result<(), Errno> {
     socket::set_bind_address_no_port(fd, true);
-    real::bind_quietly(fd, &sockaddr)
+    real::bind_quietly(fd, source)
 }
 
 /// After a connect that failed: the socket is as unbound as it was. Not while a connect is still

@@ -10,32 +10,73 @@ use core::ptr;
 use libc::{sockaddr, socklen_t};
 use once_cell::race::OnceNonZeroUsize;
 
+use crate::by_number;
 use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
 use crate::syscall::syscall;
 
-/// bind(2)
-pub static BIND: Next = Next::new(c"bind", system_bind);
-/// connect(2)
-pub static CONNECT: Next = Next::new(c"connect", system_connect);
+/// Defines the functions that ours stand in front of, and the system call behind each.
+macro_rules! functions {
+    ($($(#[$doc:meta])+ $name:ident: $function:ident, $symbol:literal, $number:path;)+) => {
+        $(
+            $(#[$doc])+
+            pub static $name: Next = Next::new($symbol, system::$function);
+        )+
 
-/// Looks all of them up: dlsym(3) may allocate and lock, so not later than at load.
-pub fn resolve() {
-    let _ = (BIND.address(), CONNECT.address());
+        /// Looks all of them up: dlsym(3) may allocate and lock, so not later than at load.
+        pub fn resolve() {
+            $(let _ = $name.address();)+
+            by_number::resolve();
+        }
+
+        /// The system calls themselves, without libc: no cancellation points.
+        pub mod system {
+            $(
+                $(#[$doc])+
+                ///
+                /// # Safety
+                /// As the system call.
+                pub unsafe extern "C" fn $function(
+                    a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
+                ) -> isize {
+                    // SAFETY: the caller's promise.
+                    unsafe { super::as_libc($number, [a, b, c, d, e, f]) }
+                }
+            )+
+        }
+    };
 }
 
-type SockaddrCall = unsafe extern "C" fn(c_int, *const sockaddr, socklen_t) -> c_int;
+functions! {
+    /// bind(2)
+    BIND: bind, c"bind", libc::SYS_bind;
+    /// connect(2)
+    CONNECT: connect, c"connect", libc::SYS_connect;
+    /// listen(2)
+    LISTEN: listen, c"listen", libc::SYS_listen;
+    /// sendto(2)
+    SENDTO: sendto, c"sendto", libc::SYS_sendto;
+    /// sendmsg(2)
+    SENDMSG: sendmsg, c"sendmsg", libc::SYS_sendmsg;
+    /// sendmmsg(2)
+    SENDMMSG: sendmmsg, c"sendmmsg", libc::SYS_sendmmsg;
+    /// setsockopt(2)
+    SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
+}
+
+/// Six registers in, one out: the system calls take no more than these functions do.
+type SystemCall = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> isize;
 
 /// A symbol to be looked up behind this library, once.
 pub struct Next {
     name: &'static CStr,
     /// The system call itself.
-    system: SockaddrCall,
+    system: SystemCall,
     address: OnceNonZeroUsize,
 }
 
 impl Next {
-    const fn new(name: &'static CStr, system: SockaddrCall) -> Self {
+    const fn new(name: &'static CStr, system: SystemCall) -> Self {
         Self {
             name,
             system,
@@ -47,20 +88,25 @@ impl Next {
     /// needed.
     pub fn address(&self) -> *const c_void {
         let look_up = || {
-            let next = next_symbol(self.name).unwrap_or(self.system as *const c_void);
+            let next = next_symbol(self.name).unwrap_or_else(|| self.system());
             NonZeroUsize::new(next.expose_provenance()).ok_or(())
         };
         let address = self.address.get_or_try_init(look_up);
-        address.map_or(self.system as *const c_void, |address| {
-            ptr::with_exposed_provenance(address.get())
-        })
+        address.map_or_else(
+            |()| self.system(),
+            |address| ptr::with_exposed_provenance(address.get()),
+        )
+    }
+
+    fn system(&self) -> *const c_void {
+        self.system as *const c_void
     }
 }
 
 /// dlsym(3) with `RTLD_NEXT`. `None` where dlsym is not to be had: before glibc 2.34 it is in
 /// libdl, which the process may do without. Then there is no other interposer either, which would
 /// need it as we do, and libc's function is the system call.
-fn next_symbol(name: &CStr) -> Option<*const c_void> {
+pub fn next_symbol(name: &CStr) -> Option<*const c_void> {
     // SAFETY: the linker has set it before any of our code runs.
     let dlsym = unsafe { ipaddr_dlsym }?;
     // SAFETY: the name is NUL-terminated.
@@ -99,31 +145,11 @@ global_asm!(
     ".popsection",
 );
 
-unsafe extern "C" fn system_bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
-    // SAFETY: the caller's promise, which is that to bind(2).
-    unsafe { system_call(libc::SYS_bind, fd, address, len) }
-}
-
-unsafe extern "C" fn system_connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
-    // SAFETY: the caller's promise, which is that to connect(2).
-    unsafe { system_call(libc::SYS_connect, fd, address, len) }
-}
-
-/// As libc makes it.
-unsafe fn system_call(
-    number: c_long,
-    fd: c_int,
-    address: *const sockaddr,
-    len: socklen_t,
-) -> c_int {
-    let arguments = [
-        fd.cast_unsigned() as usize,
-        address.expose_provenance(),
-        len as usize,
-    ];
+/// A system call as libc makes it: -1, and the error in errno.
+unsafe fn as_libc(number: c_long, arguments: [usize; 6]) -> isize {
     // SAFETY: the caller's promise.
     match unsafe { syscall(number, arguments) } {
-        Ok(_) => 0,
+        Ok(result) => result.cast_signed(),
         Err(errno) => {
             errno.set();
             -1
@@ -137,12 +163,23 @@ unsafe fn system_call(
 /// # Errors
 /// Those of bind(2).
 pub fn bind_quietly(fd: c_int, sockaddr: &Sockaddr) -> Result<(), Errno> {
+    type Bind = unsafe extern "C" fn(c_int, *const sockaddr, socklen_t) -> c_int;
     // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
-    let bind: SockaddrCall = unsafe { transmute(BIND.address()) };
+    let bind: Bind = unsafe { transmute(BIND.address()) };
     let (address, len) = sockaddr.as_in();
     // SAFETY: `address` is valid for `len` bytes.
     match unsafe { bind(fd, address, len) } {
         0 => Ok(()),
         _ => Err(Errno::get()),
     }
+}
+
+/// The real setsockopt(2), for an int that the program didn't ask for.
+pub fn set_option_quietly(fd: c_int, level: c_int, name: c_int, value: c_int) {
+    type SetOption = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, socklen_t) -> c_int;
+    // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
+    let set: SetOption = unsafe { transmute(SETSOCKOPT.address()) };
+    let len = size_of::<c_int>() as socklen_t;
+    // SAFETY: the kernel reads `value` and nothing else.
+    unsafe { set(fd, level, name, (&raw const value).cast(), len) };
 }

@@ -38,6 +38,7 @@ impl Refusal {
     /// The socket has a source that it may not use, and can't be moved from userspace.
     #[cold]
     pub fn bound_elsewhere(
+        call: &str,
         fd: c_int,
         remote: SocketAddr,
         policy: &Policy,
@@ -47,7 +48,7 @@ impl Refusal {
         let family = Family::of(remote.ip());
         let assigned = Assigned(policy.family(family), family);
         let why = ("the socket is bound to ", local, ", ", assigned);
-        Self::new("connect", fd, remote, errno, &why)
+        Self::new(call, fd, remote, errno, &why)
     }
 
     /// There is a policy that can't be used; why has been logged once.

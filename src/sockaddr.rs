@@ -29,6 +29,11 @@ const IN6_ADDR: usize = offset_of!(sockaddr_in6, sin6_addr);
 const PORT: usize = offset_of!(sockaddr_in, sin_port);
 const _: () = assert!(PORT == offset_of!(sockaddr_in6, sin6_port));
 
+/// Whether the kernel would refuse a pointer with `EFAULT`: then it should be asked, and do so.
+pub fn is_refused<T>(pointer: *const T) -> bool {
+    pointer.is_null() || pointer.addr() & KERNEL_HALF != 0
+}
+
 /// A socket address of any family, as long as its caller said.
 #[repr(C, align(8))]
 pub struct Sockaddr {
@@ -57,10 +62,7 @@ impl Sockaddr {
         len: socklen_t,
     ) -> Option<&mut Self> {
         let count = usize::try_from(len).ok()?;
-        if address.is_null()
-            || address.addr() & KERNEL_HALF != 0
-            || !(size_of::<sa_family_t>()..=CAPACITY).contains(&count)
-        {
+        if is_refused(address) || !(size_of::<sa_family_t>()..=CAPACITY).contains(&count) {
             return None;
         }
         let sockaddr = slot.write(Self {
@@ -117,6 +119,15 @@ impl Sockaddr {
         self.endpoint()
     }
 
+    /// As [`Self::endpoint`], for sendto(2), where Linux takes `AF_UNSPEC` for `AF_INET` (see
+    /// `udp_sendmsg` in net/ipv4/udp.c).
+    pub fn send_endpoint(&self) -> Option<SocketAddr> {
+        if self.family() == libc::AF_UNSPEC && self.holds(IN_LEN) {
+            return Some(SocketAddr::new(IpAddr::V4(self.ipv4()), self.port()));
+        }
+        self.endpoint()
+    }
+
     /// Replaces the address; family, port and length stay, so IPv4 in a sockaddr_in6 is v4-mapped.
     /// With `AF_UNSPEC` only 0.0.0.0 would do: it becomes the `AF_INET` that it stands for.
     pub fn set_address(&mut self, address: IpAddr) {
@@ -143,6 +154,18 @@ impl Sockaddr {
         sockaddr
     }
 
+    /// `source`, with port 0, as a socket of this domain takes it, to reach the endpoint in `self`
+    /// (with its scope id).
+    pub fn source(&self, domain: c_int, source: IpAddr) -> Self {
+        let mut sockaddr = if self.family() == domain {
+            self.with_any_port()
+        } else {
+            Self::wildcard(domain)
+        };
+        sockaddr.set_address(source);
+        sockaddr
+    }
+
     /// The wildcard address of `AF_INET` or `AF_INET6`, port 0.
     pub fn wildcard(family: c_int) -> Self {
         let mut sockaddr = Self::empty();
@@ -156,18 +179,17 @@ impl Sockaddr {
         sockaddr
     }
 
-    /// An AF_INET6 sockaddr with an IPv4 address in it, port 0.
-    pub fn mapped(address: Ipv4Addr) -> Self {
-        let mut sockaddr = Self::wildcard(libc::AF_INET6);
-        sockaddr.set_address(address.into());
-        sockaddr
-    }
-
     fn holds(&self, count: usize) -> bool {
         usize::try_from(self.len).is_ok_and(|len| len >= count)
     }
 
-    const fn port(&self) -> u16 {
+    /// Replaces the port, in host byte order.
+    pub fn set_port(&mut self, port: u16) {
+        self.put(PORT, port.to_be_bytes());
+    }
+
+    /// The port in host byte order.
+    pub const fn port(&self) -> u16 {
         u16::from_be_bytes([self.bytes[PORT], self.bytes[PORT + 1]])
     }
 

@@ -4,6 +4,7 @@
 use core::ffi::c_int;
 
 use crate::errno::Errno;
+use crate::real;
 use crate::sockaddr::Sockaddr;
 
 /// getsockname(2).
@@ -41,6 +42,22 @@ pub fn is_raw(fd: c_int) -> bool {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_RAW)
 }
 
+/// Whether the socket is a stream, see socket(2).
+pub fn is_stream(fd: c_int) -> bool {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)
+}
+
+/// Whether listen(2) is for sockets of this type.
+pub fn listens_at_all(fd: c_int) -> bool {
+    let kind = option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE);
+    matches!(kind, Ok(libc::SOCK_STREAM | libc::SOCK_SEQPACKET))
+}
+
+/// Whether the socket listens already, see `SO_ACCEPTCONN` in socket(7).
+pub fn is_listening(fd: c_int) -> bool {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN) == Ok(1)
+}
+
 /// Whether `fd` is a socket at all.
 ///
 /// # Errors
@@ -67,17 +84,12 @@ pub fn has_bind_address_no_port(fd: c_int) -> bool {
 /// picks it by 4-tuple. Works on AF_INET6 sockets too. A kernel older than 4.2 lacks it, and picks
 /// the port at the bind: dearer in ports, otherwise the same.
 pub fn set_bind_address_no_port(fd: c_int, on: bool) {
-    let value = c_int::from(on);
-    // SAFETY: the kernel reads `value` and nothing else.
-    unsafe {
-        libc::setsockopt(
-            fd,
-            libc::IPPROTO_IP,
-            libc::IP_BIND_ADDRESS_NO_PORT,
-            (&raw const value).cast(),
-            size_of::<c_int>() as libc::socklen_t,
-        );
-    }
+    real::set_option_quietly(
+        fd,
+        libc::IPPROTO_IP,
+        libc::IP_BIND_ADDRESS_NO_PORT,
+        c_int::from(on),
+    );
 }
 
 /// -1 is an error, its number in errno; the exported functions put errno back.

@@ -33,6 +33,12 @@ pub unsafe fn syscall<const N: usize>(
     }
 }
 
+/// getpid(2)
+pub fn pid() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { syscall(libc::SYS_getpid, []) }.map_or(0, |pid| pid as u32)
+}
+
 #[cfg(target_arch = "x86_64")]
 unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
     let result;

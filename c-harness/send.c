@@ -1,0 +1,94 @@
+/*
+ * send KIND HOW ADDRESS PORT [SOURCE...]: one byte (by sendmmsg: one for each SOURCE, at least one)
+ * to ADDRESS PORT, and the local address of the socket afterwards. HOW is sendto, sendmsg, sendmmsg,
+ * or one of them after "fastopen:", with MSG_FASTOPEN, or after "number:", by syscall(2). A SOURCE
+ * is chosen by a control message; "-" stands for none.
+ */
+#include "harness.h"
+#include <sys/syscall.h>
+
+union control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static void choose_source(struct msghdr *message, union control *control, const char *source)
+{
+	struct sockaddr_storage storage;
+	struct cmsghdr *header = &control->header;
+
+	if (strcmp(source, "-") == 0)
+		return;
+	make_sockaddr(&storage, source, 0);
+	memset(control, 0, sizeof(*control));
+	message->msg_control = control;
+	if (storage.ss_family == AF_INET) {
+		struct in_pktinfo info = {
+			.ipi_spec_dst = ((struct sockaddr_in *)&storage)->sin_addr,
+		};
+
+		message->msg_controllen = CMSG_SPACE(sizeof(info));
+		header->cmsg_level = IPPROTO_IP;
+		header->cmsg_type = IP_PKTINFO;
+		header->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(header), &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info = {
+			.ipi6_addr = ((struct sockaddr_in6 *)&storage)->sin6_addr,
+		};
+
+		message->msg_controllen = CMSG_SPACE(sizeof(info));
+		header->cmsg_level = IPPROTO_IPV6;
+		header->cmsg_type = IPV6_PKTINFO;
+		header->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(header), &info, sizeof(info));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open_socket(argv[1]), flags = MSG_NOSIGNAL, number = 0;
+	struct sockaddr_storage to, before;
+	socklen_t length = make_sockaddr(&to, argv[3], atoi(argv[4]));
+	struct mmsghdr messages[8];
+	union control controls[8];
+	struct iovec data = { "x", 1 };
+	const char *how = argv[2];
+	int count = argc > 5 ? argc - 5 : 1;
+	long result;
+
+	if (strncmp(how, "fastopen:", 9) == 0) {
+		how += 9;
+		flags |= MSG_FASTOPEN;
+	}
+	if (strncmp(how, "number:", 7) == 0) {
+		how += 7;
+		number = 1;
+	}
+	memset(messages, 0, sizeof(messages));
+	for (int i = 0; i < count; i++) {
+		struct msghdr *message = &messages[i].msg_hdr;
+
+		message->msg_name = &to;
+		message->msg_namelen = length;
+		message->msg_iov = &data;
+		message->msg_iovlen = 1;
+		choose_source(message, &controls[i], argc > 5 ? argv[5 + i] : "-");
+	}
+	memcpy(&before, &to, sizeof(to));
+	if (strcmp(how, "sendto") == 0)
+		result = number ? syscall(SYS_sendto, fd, "x", 1, flags, &to, length) :
+				  sendto(fd, "x", 1, flags, (struct sockaddr *)&to, length);
+	else if (strcmp(how, "sendmsg") == 0)
+		result = number ? syscall(SYS_sendmsg, fd, &messages[0].msg_hdr, flags) :
+				  sendmsg(fd, &messages[0].msg_hdr, flags);
+	else
+		result = number ? syscall(SYS_sendmmsg, fd, messages, count, flags) :
+				  sendmmsg(fd, messages, (unsigned int)count, flags);
+	printf("%s", result < 0 ? errno_name(errno) : "0");
+	if (strcmp(how, "sendmmsg") == 0)
+		printf(" %ld", result);
+	print_local(fd);
+	puts(memcmp(&before, &to, sizeof(to)) == 0 ? "" : " changed");
+	return 0;
+}

@@ -1,0 +1,109 @@
+//! listen(2), which binds a socket that isn't bound: to the wildcard, but for us.
+
+use core::ffi::{c_int, c_void};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipaddr_policy::{Policy, Request, Verdict, judge};
+
+use crate::assignment::{self, Assignment};
+use crate::entry::{Frame, by_number, exported, nothing_after};
+use crate::errno::Errno;
+use crate::local::Local;
+use crate::refusal::Refusal;
+use crate::sockaddr::Sockaddr;
+use crate::{log, real, socket};
+
+exported! {
+    /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
+    /// the wildcard address would be.
+    ///
+    /// `EPERM` where such a bind gives that, and for a socket that is bound to another address and
+    /// doesn't listen yet. Otherwise the kernel's own answers.
+    ///
+    /// # Safety
+    /// As listen(2).
+    fn listen(fd: c_int, backlog: c_int) -> c_int;
+    Frame, before, nothing_after
+}
+
+by_number!(
+    by_number,
+    Frame,
+    before,
+    nothing_after,
+    real::system::listen
+);
+
+unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+    let errno = Errno::get();
+    // SAFETY: the entry code's promise: the frame of a call with listen's signature.
+    let frame = unsafe { Frame::enter(frame) };
+    if let Err(refusal) = take_address(frame.fd()) {
+        return frame.refuse(refusal);
+    }
+    errno.set();
+    real::LISTEN.address()
+}
+
+/// Reads who asks, judges, and sees to it that the socket has an address that it may use.
+fn take_address(fd: c_int) -> Result<(), Refusal> {
+    let policy = match assignment::current() {
+        Assignment::Unrestricted => return Ok(()),
+        Assignment::Unusable => None,
+        Assignment::Restricted(policy) => Some(policy),
+    };
+    if !socket::listens_at_all(fd) {
+        return Ok(());
+    }
+    let (local, unbound) = match Local::of(fd)? {
+        Local::NotInternet => return Ok(()),
+        Local::Bound(local) => (local, None),
+        Local::Unbound(domain) => (wildcard(domain), Some(domain)),
+    };
+    let policy = policy.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
+    match (judge(policy, request(fd, local.ip())), unbound) {
+        (Verdict::Pass, _) => {
+            log::passed("listen", fd, local);
+            Ok(())
+        }
+        (Verdict::Rewrite(address), Some(domain)) => bind(fd, domain, local, address),
+        (Verdict::Deny(errno), Some(_)) => Err(Refusal::judged("listen", fd, local, policy, errno)),
+        (_, None) => keep_address(fd, local, policy),
+    }
+}
+
+fn request(fd: c_int, address: IpAddr) -> Request {
+    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
+    Request::Bind {
+        address,
+        dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
+    }
+}
+
+fn wildcard(domain: c_int) -> SocketAddr {
+    let address = if domain == libc::AF_INET6 {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    };
+    SocketAddr::new(address, 0)
+}
+
+fn bind(fd: c_int, domain: c_int, asked: SocketAddr, address: IpAddr) -> Result<(), Refusal> {
+    let mut sockaddr = Sockaddr::wildcard(domain);
+    sockaddr.set_address(address);
+    real::bind_quietly(fd, &sockaddr)?;
+    log::rewritten("listen", fd, asked, address);
+    Ok(())
+}
+
+/// A socket that somebody else has bound can't be moved from userspace. One that listens already,
+/// as systemd passes them, gets no new address by this.
+fn keep_address(fd: c_int, local: SocketAddr, policy: &Policy) -> Result<(), Refusal> {
+    if socket::is_listening(fd) {
+        log::passed("listen", fd, local);
+        return Ok(());
+    }
+    let errno = ipaddr_policy::judge::EPERM;
+    Err(Refusal::judged("listen", fd, local, policy, errno))
+}
