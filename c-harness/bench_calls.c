@@ -7,6 +7,10 @@
  *		exec brings the environment, and with it the library under test, in: it sees only
  *		what is measured. With CHOSEN_SOURCE in the environment it first sees a socket
  *		that chooses its own source as nginx's proxy_bind does.
+ *	bench_calls udp-send [NAME=VALUE...]
+ *		The same for one sendto of 64 bytes on a socket that isn't connected. With BOUND in
+ *		the environment the socket is bound to 127.0.0.2 first; with INET6 there is an
+ *		AF_INET6 datagram socket too.
  *	bench_calls exec COMMAND [NAME=VALUE...]
  *		The minor page faults and nanoseconds of one posix_spawn + exec + wait of COMMAND
  *		in that environment.
@@ -38,6 +42,8 @@ enum {
 	BATCHES = 21,
 	/* Within one listen backlog, for a batch of TCP connections is accepted after its time. */
 	UDP_BATCH = 128,
+	/* Until a library under test has settled on what it does for a process like this. */
+	FIRST_SENDS = 256,
 	TCP_BATCH = 32,
 	BACKLOG = 64,
 };
@@ -158,6 +164,50 @@ static void measure_calls(const struct loop *loop)
 	printf("%s %.1f\n", text, median(batches));
 }
 
+static void send_batch(int fd, const struct sockaddr_in *to, int count)
+{
+	char data[64] = { 0 };
+
+	while (count-- > 0)
+		check((int)sendto(fd, data, sizeof(data), 0, (const struct sockaddr *)to, sizeof(*to)),
+		      "sendto");
+}
+
+static void drain(int receiver)
+{
+	char data[64];
+
+	while (recv(receiver, data, sizeof(data), MSG_DONTWAIT) >= 0)
+		;
+}
+
+static void measure_sends(int receiver)
+{
+	struct sockaddr_in to = local(receiver), own = ipv4(INADDR_LOOPBACK + 1), got;
+	int fd = check(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+	double batches[BATCHES];
+	char text[INET_ADDRSTRLEN];
+
+	if (getenv("BOUND"))
+		check(bind(fd, (struct sockaddr *)&own, sizeof(own)), "bind to 127.0.0.2");
+	if (getenv("INET6"))
+		check(socket(AF_INET6, SOCK_DGRAM, 0), "AF_INET6 socket");
+	for (int i = 0; i < FIRST_SENDS; i += UDP_BATCH) {
+		send_batch(fd, &to, UDP_BATCH);
+		drain(receiver);
+	}
+	for (int i = 0; i < BATCHES; i++) {
+		double start = now();
+
+		send_batch(fd, &to, UDP_BATCH);
+		batches[i] = (now() - start) / UDP_BATCH;
+		drain(receiver);
+	}
+	got = local(fd);
+	inet_ntop(AF_INET, &got.sin_addr, text, sizeof(text));
+	printf("%s %.1f\n", text, median(batches));
+}
+
 /* A source with the port left to connect: the next bind would replace it without an error. */
 static void choose_source(void)
 {
@@ -177,6 +227,10 @@ static int measure(const char *name, int fd)
 
 	if (getenv("CHOSEN_SOURCE"))
 		choose_source();
+	if (strcmp(name, "udp-send") == 0) {
+		measure_sends(fd);
+		return 0;
+	}
 	if (strcmp(name, "udp-bind") == 0) {
 		loop.call = bind;
 		loop.address = ipv4(INADDR_ANY);
@@ -198,7 +252,7 @@ static void prepare(char *name, char **environment)
 	char fd[12] = "-1";
 	char *arguments[] = { "bench_calls", "measure", name, fd, NULL };
 
-	if (strcmp(name, "udp-connect") == 0)
+	if (strcmp(name, "udp-connect") == 0 || strcmp(name, "udp-send") == 0)
 		snprintf(fd, sizeof(fd), "%d", target(SOCK_DGRAM));
 	if (strcmp(name, "tcp-connect") == 0) {
 		int listener = target(SOCK_STREAM);

@@ -54,7 +54,7 @@ pub fn for_send() -> Assignment {
     }
 }
 
-const SENDS_A_LOOK: u32 = 256;
+const SENDS_A_LOOK: u32 = 1024;
 
 static SENDS: AtomicU32 = AtomicU32::new(0);
 

@@ -7,7 +7,7 @@
 use core::ffi::c_long;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::{bind, connect, listen, real, send, setsockopt};
+use crate::{bind, connect, descriptors, listen, real, send, setsockopt};
 
 /// The next syscall(2) in the symbol search order; until it is looked up, our own.
 static NEXT: AtomicPtr<()> = AtomicPtr::new(system_call as *mut ());
@@ -52,6 +52,18 @@ pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
         "lea rax, [rip + {setsockopt}]",
         "cmp edi, {setsockopt_number}",
         "je 2f",
+        "lea rax, [rip + {socket}]",
+        "cmp edi, {socket_number}",
+        "je 2f",
+        "lea rax, [rip + {recvmsg}]",
+        "cmp edi, {recvmsg_number}",
+        "je 2f",
+        "lea rax, [rip + {recvmmsg}]",
+        "cmp edi, {recvmmsg_number}",
+        "je 2f",
+        "lea rax, [rip + {pidfd_getfd}]",
+        "cmp edi, {pidfd_getfd_number}",
+        "je 2f",
         "jmp [rip + {next}]",
         "2:",
         "mov rdi, rsi",
@@ -77,6 +89,14 @@ pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
         sendmmsg_number = const libc::SYS_sendmmsg,
         setsockopt = sym setsockopt::by_number,
         setsockopt_number = const libc::SYS_setsockopt,
+        socket = sym descriptors::socket_by_number,
+        socket_number = const libc::SYS_socket,
+        recvmsg = sym descriptors::recvmsg_by_number,
+        recvmsg_number = const libc::SYS_recvmsg,
+        recvmmsg = sym descriptors::recvmmsg_by_number,
+        recvmmsg_number = const libc::SYS_recvmmsg,
+        pidfd_getfd = sym descriptors::pidfd_getfd_by_number,
+        pidfd_getfd_number = const libc::SYS_pidfd_getfd,
     );
     #[cfg(target_arch = "aarch64")]
     core::arch::naked_asm!(
@@ -109,6 +129,22 @@ pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
         "add x16, x16, :lo12:{setsockopt}",
         "cmp w0, #{setsockopt_number}",
         "b.eq 2f",
+        "adrp x16, {socket}",
+        "add x16, x16, :lo12:{socket}",
+        "cmp w0, #{socket_number}",
+        "b.eq 2f",
+        "adrp x16, {recvmsg}",
+        "add x16, x16, :lo12:{recvmsg}",
+        "cmp w0, #{recvmsg_number}",
+        "b.eq 2f",
+        "adrp x16, {recvmmsg}",
+        "add x16, x16, :lo12:{recvmmsg}",
+        "cmp w0, #{recvmmsg_number}",
+        "b.eq 2f",
+        "adrp x16, {pidfd_getfd}",
+        "add x16, x16, :lo12:{pidfd_getfd}",
+        "cmp w0, #{pidfd_getfd_number}",
+        "b.eq 2f",
         "adrp x16, {next}",
         "ldr x16, [x16, :lo12:{next}]",
         "br x16",
@@ -136,6 +172,14 @@ pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
         sendmmsg_number = const libc::SYS_sendmmsg,
         setsockopt = sym setsockopt::by_number,
         setsockopt_number = const libc::SYS_setsockopt,
+        socket = sym descriptors::socket_by_number,
+        socket_number = const libc::SYS_socket,
+        recvmsg = sym descriptors::recvmsg_by_number,
+        recvmsg_number = const libc::SYS_recvmsg,
+        recvmmsg = sym descriptors::recvmmsg_by_number,
+        recvmmsg_number = const libc::SYS_recvmmsg,
+        pidfd_getfd = sym descriptors::pidfd_getfd_by_number,
+        pidfd_getfd_number = const libc::SYS_pidfd_getfd,
     );
 }
 

@@ -1,11 +1,15 @@
-//! The control messages of sendmsg(2), see cmsg(3): which source they choose.
+//! The control messages of sendmsg(2) and recvmsg(2), see cmsg(3): which source they choose, and
+//! whether they bring descriptors.
 //!
-//! Pure: whoever calls says how the bytes are read.
+//! Whoever calls says how the bytes are read, so that nothing here trusts a pointer.
 
 use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ptr;
 
-use libc::{IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO, c_int, cmsghdr};
+use libc::{
+    IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO, SCM_RIGHTS, SOL_SOCKET, c_int, cmsghdr,
+};
 
 /// The older number of `IPV6_PKTINFO`, of RFC 2292, which Linux still takes.
 const IPV6_2292PKTINFO: c_int = 2;
@@ -26,47 +30,79 @@ pub struct Source {
 }
 
 /// The sources that the control messages in `len` bytes choose with `IP_PKTINFO` (ip(7)) and
-/// `IPV6_PKTINFO` (ipv6(7)). `read` returns the bytes from an offset on, zeros behind the end. What
-/// the kernel refuses as malformed ends them.
+/// `IPV6_PKTINFO` (ipv6(7)). `read` returns the bytes from an offset on, zeros behind the end.
 pub fn sources(
     len: usize,
     read: impl Fn(usize) -> [u8; LOOKED_AT],
 ) -> impl Iterator<Item = Source> {
+    messages(len, read).filter_map(|message| match (message.level, message.kind) {
+        // ipi_ifindex, ipi_spec_dst, ipi_addr
+        (IPPROTO_IP, IP_PKTINFO) if message.data_len >= 12 => {
+            let source: [u8; 4] = field(&message.bytes, HEADER + 4);
+            Some(Source {
+                address: IpAddr::V4(Ipv4Addr::from_octets(source)),
+                ipv4_at: message.data_at + 4,
+            })
+        }
+        // ipi6_addr, ipi6_ifindex
+        (IPPROTO_IPV6, IPV6_PKTINFO | IPV6_2292PKTINFO) if message.data_len >= 20 => {
+            let source: [u8; 16] = field(&message.bytes, HEADER);
+            Some(Source {
+                address: IpAddr::V6(Ipv6Addr::from_octets(source)).to_canonical(),
+                ipv4_at: message.data_at + 12,
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Whether the control messages in `len` bytes bring descriptors, see `SCM_RIGHTS` in unix(7).
+pub fn has_descriptors(len: usize, read: impl Fn(usize) -> [u8; LOOKED_AT]) -> bool {
+    messages(len, read).any(|message| (message.level, message.kind) == (SOL_SOCKET, SCM_RIGHTS))
+}
+
+/// Reads control messages where they stand.
+///
+/// # Safety
+/// `len` bytes can be read at `control`, for as long as the reader is used.
+pub unsafe fn reader(control: *const u8, len: usize) -> impl Fn(usize) -> [u8; LOOKED_AT] {
+    move |at| {
+        let mut bytes = [0; LOOKED_AT];
+        let count = LOOKED_AT.min(len.saturating_sub(at));
+        // SAFETY: `at + count` is no more than `len`, or `count` is 0.
+        unsafe { ptr::copy_nonoverlapping(control.wrapping_add(at), bytes.as_mut_ptr(), count) };
+        bytes
+    }
+}
+
+struct Message {
+    level: c_int,
+    kind: c_int,
+    data_at: usize,
+    data_len: usize,
+    bytes: [u8; LOOKED_AT],
+}
+
+/// Each control message, up to the first that the kernel refuses as malformed.
+fn messages(len: usize, read: impl Fn(usize) -> [u8; LOOKED_AT]) -> impl Iterator<Item = Message> {
     let mut at = 0;
     core::iter::from_fn(move || {
-        loop {
-            let left = len.checked_sub(at).filter(|&left| left >= HEADER)?;
-            let bytes = read(at);
-            // In musl the length is an int and padding that need not be zero.
-            let count = usize::try_from(u32::from_ne_bytes(field(&bytes, LEN))).ok()?;
-            if !(HEADER..=left).contains(&count) {
-                return None;
-            }
-            let data_at = at + HEADER;
-            at = at.saturating_add(count.next_multiple_of(ALIGNMENT));
-            let level = c_int::from_ne_bytes(field(&bytes, size_of::<usize>()));
-            let kind = c_int::from_ne_bytes(field(&bytes, size_of::<usize>() + 4));
-            let data = count - HEADER;
-            match (level, kind) {
-                // ipi_ifindex, ipi_spec_dst, ipi_addr
-                (IPPROTO_IP, IP_PKTINFO) if data >= 12 => {
-                    let source: [u8; 4] = field(&bytes, HEADER + 4);
-                    return Some(Source {
-                        address: IpAddr::V4(Ipv4Addr::from_octets(source)),
-                        ipv4_at: data_at + 4,
-                    });
-                }
-                // ipi6_addr, ipi6_ifindex
-                (IPPROTO_IPV6, IPV6_PKTINFO | IPV6_2292PKTINFO) if data >= 20 => {
-                    let source: [u8; 16] = field(&bytes, HEADER);
-                    return Some(Source {
-                        address: IpAddr::V6(Ipv6Addr::from_octets(source)).to_canonical(),
-                        ipv4_at: data_at + 12,
-                    });
-                }
-                _ => {}
-            }
+        let left = len.checked_sub(at).filter(|&left| left >= HEADER)?;
+        let bytes = read(at);
+        // In musl the length is an int and padding that need not be zero.
+        let count = usize::try_from(u32::from_ne_bytes(field(&bytes, LEN))).ok()?;
+        if !(HEADER..=left).contains(&count) {
+            return None;
         }
+        let message = Message {
+            level: c_int::from_ne_bytes(field(&bytes, size_of::<usize>())),
+            kind: c_int::from_ne_bytes(field(&bytes, size_of::<usize>() + 4)),
+            data_at: at + HEADER,
+            data_len: count - HEADER,
+            bytes,
+        };
+        at = at.saturating_add(count.next_multiple_of(ALIGNMENT));
+        Some(message)
     })
 }
 

@@ -4,7 +4,8 @@
 /// What becomes of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// This library stands in front of it.
+    /// This library stands in front of it: it gives a socket its address, or brings a socket into
+    /// the process.
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
@@ -16,7 +17,6 @@ use Door::{Covered, Harmless, NotCovered};
 
 const NO_DESTINATION: &str = "has no destination: the socket is connected, and so bound, already";
 const RECEIVES: &str = "receives";
-const NEW_DESCRIPTOR: &str = "another descriptor for the same socket";
 const BY_ITSELF: &str = "connects by a call inside libc";
 
 /// The table, sorted.
@@ -35,13 +35,13 @@ pub const DOORS: &[(&str, Door)] = &[
     ("getsockname", Harmless("asks")),
     ("getsockopt", Harmless("asks")),
     ("listen", Covered),
-    ("pidfd_getfd", Harmless(NEW_DESCRIPTOR)),
+    ("pidfd_getfd", Covered),
     ("rcmd", NotCovered(BY_ITSELF)),
     ("rcmd_af", NotCovered(BY_ITSELF)),
     ("recv", Harmless(RECEIVES)),
     ("recvfrom", Harmless(RECEIVES)),
-    ("recvmmsg", Harmless(RECEIVES)),
-    ("recvmsg", Harmless(RECEIVES)),
+    ("recvmmsg", Covered),
+    ("recvmsg", Covered),
     ("res_nsend", NotCovered("a DNS query")),
     ("res_send", NotCovered("a DNS query")),
     ("rexec", NotCovered(BY_ITSELF)),
@@ -56,7 +56,7 @@ pub const DOORS: &[(&str, Door)] = &[
     ("sendto", Covered),
     ("setsockopt", Covered),
     ("sockatmark", Harmless("asks")),
-    ("socket", Harmless("bound later")),
+    ("socket", Covered),
     ("socketpair", Harmless("not of IPv4 or IPv6")),
     ("syscall", Covered),
 ];

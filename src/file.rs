@@ -1,7 +1,7 @@
 //! Files, read and written without libc: see [`crate::syscall`].
 
 use core::ffi::{CStr, c_int};
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 
 use libc::AT_FDCWD;
 
@@ -18,6 +18,25 @@ impl File {
     /// Those of openat(2).
     pub fn open(path: &CStr) -> Result<Self, Errno> {
         Self::open_with(path, libc::O_RDONLY)
+    }
+
+    /// openat(2) of a folder, to be listed.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn open_folder(path: &CStr) -> Result<Self, Errno> {
+        Self::open_with(path, libc::O_DIRECTORY | libc::O_RDONLY)
+    }
+
+    /// getdents64(2): some of the folder's entries, and how many bytes they take; 0 at the end.
+    ///
+    /// # Errors
+    /// Those of getdents64(2).
+    pub fn read_entries(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let to = buffer.as_mut_ptr().expose_provenance();
+        let arguments = [word(self.0), to, buffer.len()];
+        // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
+        unsafe { syscall(libc::SYS_getdents64, arguments) }
     }
 
     /// openat(2) for appending; the file is created, mode 0644 less the umask, if need be.
@@ -110,6 +129,19 @@ impl Stat {
             mode: stat.st_mode,
         }
     }
+}
+
+/// The names in a buffer that [`File::read_entries`] has filled.
+pub fn names(entries: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const RECORD_LEN: usize = offset_of!(libc::dirent64, d_reclen);
+    const NAME: usize = offset_of!(libc::dirent64, d_name);
+    let mut rest = entries;
+    core::iter::from_fn(move || {
+        let len = rest.get(RECORD_LEN..).and_then(<[u8]>::first_chunk)?;
+        let (record, next) = rest.split_at_checked(usize::from(u16::from_ne_bytes(*len)))?;
+        rest = next;
+        record.get(NAME..)?.split(|&byte| byte == 0).next()
+    })
 }
 
 /// fstat(2).

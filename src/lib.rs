@@ -23,6 +23,8 @@ mod bind;
 mod by_number;
 mod cmsg;
 mod connect;
+mod datagrams;
+mod descriptors;
 mod entry;
 mod errno;
 mod file;

@@ -32,8 +32,8 @@ impl Local {
             return Ok(Self::NotInternet);
         };
         // A raw socket shows its protocol where the port would be.
-        let has_port = endpoint.port() != 0 && !socket::is_raw(fd);
-        Ok(if endpoint.ip().is_unspecified() && !has_port {
+        let has_port = || endpoint.port() != 0 && !socket::is_raw(fd);
+        Ok(if endpoint.ip().is_unspecified() && !has_port() {
             Self::Unbound(sockaddr.family())
         } else {
             Self::Bound(endpoint)

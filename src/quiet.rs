@@ -8,7 +8,7 @@ use ipaddr_policy::Family;
 use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
 use crate::socket;
-use crate::{assignment, real};
+use crate::{assignment, datagrams, real};
 
 /// Binds to `source`, whose port is 0. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
 /// connect, which picks it by 4-tuple: else each connection would cost an ephemeral port of its
@@ -51,7 +51,13 @@ pub fn undo_dissolved(fd: c_int) {
 
 /// With `IP_BIND_ADDRESS_NO_PORT` a socket without a port can be bound again, to the wildcard too.
 fn unbind(fd: c_int, family: c_int) {
-    let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
+    if !datagrams::stay_bound() {
+        let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
+        // Another thread may have gone through the sockets meanwhile, and counted this one.
+        if datagrams::stay_bound() {
+            datagrams::give_up();
+        }
+    }
     socket::set_bind_address_no_port(fd, false);
 }
 

@@ -60,6 +60,14 @@ functions! {
     SENDMSG: sendmsg, c"sendmsg", libc::SYS_sendmsg;
     /// sendmmsg(2)
     SENDMMSG: sendmmsg, c"sendmmsg", libc::SYS_sendmmsg;
+    /// socket(2)
+    SOCKET: socket, c"socket", libc::SYS_socket;
+    /// recvmsg(2)
+    RECVMSG: recvmsg, c"recvmsg", libc::SYS_recvmsg;
+    /// recvmmsg(2)
+    RECVMMSG: recvmmsg, c"recvmmsg", libc::SYS_recvmmsg;
+    /// pidfd_getfd(2)
+    PIDFD_GETFD: pidfd_getfd, c"pidfd_getfd", libc::SYS_pidfd_getfd;
     /// setsockopt(2)
     SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
 }

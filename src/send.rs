@@ -8,17 +8,19 @@ use core::ptr;
 
 use ipaddr_policy::judge::EPERM;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
-use libc::{AF_INET, AF_INET6, mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t, ssize_t};
+use libc::{
+    AF_INET, AF_INET6, MSG_FASTOPEN, mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t,
+    ssize_t,
+};
 
 use crate::assignment::{self, Assignment};
-use crate::cmsg;
 use crate::connect::keep_source;
 use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::{Sockaddr, is_refused};
-use crate::{connect, log, quiet, real, socket};
+use crate::{cmsg, connect, datagrams, log, quiet, real, socket};
 
 exported! {
     /// sendto(2): a socket that isn't bound is quietly bound to the assigned address first.
@@ -47,15 +49,21 @@ by_number!(
 unsafe extern "C" fn before_sendto(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with sendto's signature.
     unsafe {
-        if matches!(assignment::for_send(), Assignment::Unrestricted) {
-            Frame::enter(frame);
+        let flags = Frame::enter(frame).int(3);
+        if needs_no_look(flags) {
             return real::SENDTO.address();
         }
-        let flags = Frame::enter(frame).int(3);
         sockaddr_call(frame, &real::SENDTO, 4, |fd, remote| {
             take_source("sendto", fd, flags, remote)
         })
     }
+}
+
+/// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
+/// datagram sockets are all bound, there are none of IPv6, and streams are opened by connect(2).
+fn needs_no_look(flags: c_int) -> bool {
+    (datagrams::are_bound() && flags & MSG_FASTOPEN == 0)
+        || matches!(assignment::for_send(), Assignment::Unrestricted)
 }
 
 /// A frame with room for a copy of what sendmsg(2) is given.
@@ -97,11 +105,11 @@ unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
     // sendmsg's signature.
     let frame = unsafe { MessageFrame::enter(frame) };
     let given = frame.frame.pointer::<msghdr>(1);
-    if matches!(assignment::for_send(), Assignment::Unrestricted) || is_refused(given) {
+    let flags = frame.frame.int(2);
+    if is_refused(given) || matches!(assignment::for_send(), Assignment::Unrestricted) {
         return real::SENDMSG.address();
     }
     let errno = Errno::get();
-    let flags = frame.frame.int(2);
     // SAFETY: the program's promise to sendmsg(2).
     match unsafe { frame.judge_copy("sendmsg", given, flags) } {
         Ok(afterwards) => frame.frame.afterwards = afterwards,
@@ -238,13 +246,13 @@ impl MessageFrame {
         let remote =
             unsafe { Sockaddr::read(self.frame.sockaddr_slot(), parts.name, parts.name_len) };
         let afterwards = match remote {
-            Some(remote) => {
+            Some(remote) if !needs_no_look(flags) => {
                 let (name, len) = remote.as_in();
                 message.msg_hdr.msg_name = name.cast_mut().cast();
                 message.msg_hdr.msg_namelen = len;
                 take_source(call, fd, flags, remote)
             }
-            None => Ok(Afterwards::Nothing),
+            _ => Ok(Afterwards::Nothing),
         };
         let message = ptr::from_ref(message).expose_provenance();
         self.frame.pass(1, message);
@@ -275,7 +283,9 @@ unsafe fn judge_in_place(
         parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)?;
         Sockaddr::read(&mut slot, parts.name, parts.name_len)
     };
-    if let Some(remote) = remote {
+    if let Some(remote) = remote
+        && !needs_no_look(flags)
+    {
         take_source(call, fd, flags, remote)?;
     }
     Ok(verdict)
@@ -332,13 +342,8 @@ impl Parts {
         if is_refused(self.control) {
             return Ok(());
         }
-        let read = |at: usize| {
-            let mut bytes = [0; cmsg::LOOKED_AT];
-            let count = cmsg::LOOKED_AT.min(self.control_len.saturating_sub(at));
-            // SAFETY: within `control_len`, which can be read by the caller's promise.
-            unsafe { ptr::copy_nonoverlapping(self.control.add(at), bytes.as_mut_ptr(), count) };
-            bytes
-        };
+        // SAFETY: the caller's promise.
+        let read = unsafe { cmsg::reader(self.control, self.control_len) };
         for source in cmsg::sources(self.control_len, read) {
             if let Some(IpAddr::V4(instead)) = judge_source(call, fd, source.address)? {
                 rewrite(source.ipv4_at, instead);
@@ -391,6 +396,9 @@ fn take_source(
     if policy.family(Family::of(endpoint.ip())).is_unassigned() {
         return Ok(Afterwards::Nothing);
     }
+    if endpoint.is_ipv4() {
+        datagrams::note_asked(policy);
+    }
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
         Local::Bound(local) => keep_source(call, fd, policy, local.ip(), endpoint),
@@ -408,7 +416,7 @@ fn bind_source(
     endpoint: SocketAddr,
 ) -> Result<Afterwards, Refusal> {
     let stream = socket::is_stream(fd);
-    let opens = flags & libc::MSG_FASTOPEN != 0;
+    let opens = flags & MSG_FASTOPEN != 0;
     let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
         (AF_INET, AF_INET6, _) => true,
         (AF_INET6, AF_INET6, IpAddr::V6(_)) => false,

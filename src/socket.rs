@@ -42,6 +42,16 @@ pub fn is_raw(fd: c_int) -> bool {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_RAW)
 }
 
+/// The arguments of socket(2): domain, type, protocol.
+///
+/// # Errors
+/// Those of getsockopt(2): `EBADF`, `ENOTSOCK`.
+pub fn description(fd: c_int) -> Result<(c_int, c_int, c_int), Errno> {
+    let option = |name| option_value(fd, libc::SOL_SOCKET, name);
+    let domain = option(libc::SO_DOMAIN)?;
+    Ok((domain, option(libc::SO_TYPE)?, option(libc::SO_PROTOCOL)?))
+}
+
 /// Whether the socket is a stream, see socket(2).
 pub fn is_stream(fd: c_int) -> bool {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)

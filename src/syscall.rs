@@ -39,6 +39,36 @@ pub fn pid() -> u32 {
     unsafe { syscall(libc::SYS_getpid, []) }.map_or(0, |pid| pid as u32)
 }
 
+/// getppid(2)
+pub fn parent() -> u32 {
+    // SAFETY: getppid has no preconditions.
+    unsafe { syscall(libc::SYS_getppid, []) }.map_or(0, |pid| pid as u32)
+}
+
+/// Whether two processes or threads share their memory, see kcmp(2).
+///
+/// # Errors
+/// Those of kcmp(2); `ENOSYS` where the kernel is built without it.
+pub fn share_memory(one: u32, other: u32) -> Result<bool, Errno> {
+    const KCMP_VM: usize = 1;
+    kcmp(one, other, KCMP_VM)
+}
+
+/// Whether two processes or threads share their descriptors, see kcmp(2).
+///
+/// # Errors
+/// As [`share_memory`].
+pub fn share_descriptors(one: u32, other: u32) -> Result<bool, Errno> {
+    const KCMP_FILES: usize = 2;
+    kcmp(one, other, KCMP_FILES)
+}
+
+fn kcmp(one: u32, other: u32, what: usize) -> Result<bool, Errno> {
+    let arguments = [one as usize, other as usize, what];
+    // SAFETY: kcmp reads and writes no memory of ours.
+    unsafe { syscall(libc::SYS_kcmp, arguments) }.map(|order| order == 0)
+}
+
 #[cfg(target_arch = "x86_64")]
 unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
     let result;

@@ -88,6 +88,8 @@ fn report(budget: Duration) -> Result<(), Failure> {
     print_calls(Loop::UdpBind, &artifacts, &variants, budget)?;
     print_calls(Loop::UdpConnect, &artifacts, &connecting, budget)?;
     print_calls(Loop::TcpConnect, &artifacts, &connecting, budget)?;
+    let sending = variants::sending(&variants);
+    print_calls(Loop::UdpSend, &artifacts, &sending, budget)?;
     print_exec(&artifacts, &variants, budget)
 }
 

@@ -17,6 +17,7 @@ pub enum Loop {
     UdpBind,
     UdpConnect,
     TcpConnect,
+    UdpSend,
     Exec,
 }
 
@@ -28,6 +29,7 @@ impl Loop {
             Self::TcpConnect => {
                 "TCP connect: socket + SO_LINGER + connect(a listener on 127.0.0.1) + close"
             }
+            Self::UdpSend => "UDP send: sendto(127.0.0.1), 64 bytes, not connected",
             Self::Exec => "exec /bin/true: posix_spawn + exec + wait",
         }
     }
@@ -37,6 +39,7 @@ impl Loop {
             Self::UdpBind => "udp-bind",
             Self::UdpConnect => "udp-connect",
             Self::TcpConnect => "tcp-connect",
+            Self::UdpSend => "udp-send",
             Self::Exec => "exec",
         }
     }
@@ -44,9 +47,10 @@ impl Loop {
     /// Its part of the time, in per cent: the shorter a loop's call, the noisier.
     const fn share(self) -> u32 {
         match self {
-            Self::UdpBind => 40,
-            Self::UdpConnect => 30,
-            Self::TcpConnect => 12,
+            Self::UdpBind => 34,
+            Self::UdpConnect => 24,
+            Self::TcpConnect => 10,
+            Self::UdpSend => 14,
             Self::Exec => 18,
         }
     }
@@ -56,7 +60,7 @@ impl Loop {
         match self {
             Self::Exec => None,
             _ if restricted => Some("127.0.0.2"),
-            Self::UdpBind => Some("0.0.0.0"),
+            Self::UdpBind | Self::UdpSend => Some("0.0.0.0"),
             Self::UdpConnect | Self::TcpConnect => Some("127.0.0.1"),
         }
     }

@@ -9,6 +9,9 @@ use crate::policies::Policies;
 pub const NO_SHIM: usize = 0;
 pub const FLOOR: usize = 1;
 
+/// Behind the floor and its copy.
+const FIRST_SHIM: usize = 3;
+
 /// One way to run a program.
 #[derive(Clone)]
 pub struct Variant {
@@ -51,6 +54,21 @@ pub fn all(artifacts: &Artifacts, policies: &Policies) -> Vec<Variant> {
         by_variable,
         restricted("restricted by a policy file", policies.assigned()),
     ]
+}
+
+/// For sends: what a bound socket costs the kernel by itself stands in the place of the floor.
+pub fn sending(variants: &[Variant]) -> Vec<Variant> {
+    let mut bound = variants[NO_SHIM].clone();
+    bound.name = "no shim, bound to the address";
+    bound.restricted = true;
+    bound.environment.push(("BOUND", "1".into()));
+    let mut sending = vec![variants[NO_SHIM].clone(), bound];
+    sending.extend_from_slice(&variants[FIRST_SHIM..]);
+    let mut asking = variants[variants.len() - 1].clone();
+    asking.name = "restricted, has an AF_INET6 socket too";
+    asking.environment.push(("INET6", "1".into()));
+    sending.push(asking);
+    sending
 }
 
 /// One more for connect: once a program has bound with `IP_BIND_ADDRESS_NO_PORT` itself, the library

@@ -1,0 +1,222 @@
+/*
+ * many_datagrams CASE: after many sends on one socket, a socket comes in some other way, and sends:
+ * where from. Sockets are made, bound and passed on by raw system calls where the case is about one
+ * that no library has seen.
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+#include "raw.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int receiver;
+static struct sockaddr_storage to;
+static socklen_t to_length;
+
+static void send_from(int fd)
+{
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
+	char text[INET_ADDRSTRLEN], byte;
+
+	if (sendto(fd, "x", 1, 0, (struct sockaddr *)&to, to_length) < 0) {
+		printf("%s ", errno_name(errno));
+		return;
+	}
+	if (recvfrom(receiver, &byte, 1, 0, (struct sockaddr *)&from, &length) < 0)
+		die("recvfrom");
+	printf("%s ", inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text)));
+}
+
+static void send_many(int fd)
+{
+	char byte;
+
+	for (int i = 0; i < 200; i++)
+		if (sendto(fd, "x", 1, 0, (struct sockaddr *)&to, to_length) < 0 ||
+		    recv(receiver, &byte, 1, 0) < 0)
+			die("many");
+}
+
+static int unseen_socket(void)
+{
+	return (int)raw_call(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+}
+
+static int new_socket(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+/* Through a socket pair; received by recvmsg, recvmmsg or syscall(2). */
+static int pass(int fd, const char *how)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec data = { (char[]){ 'x' }, 1 };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &data,
+						.msg_iovlen = 1,
+						.msg_control = &control,
+						.msg_controllen = sizeof(control) } };
+	int pair[2], result, received;
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 ||
+	    raw_call(SYS_sendmsg, pair[0], (long)&message.msg_hdr, 0) < 0)
+		die("pass");
+	raw_call(SYS_close, fd, 0, 0);
+	message.msg_hdr.msg_controllen = sizeof(control);
+	if (strcmp(how, "recvmmsg") == 0)
+		result = recvmmsg(pair[1], &message, 1, 0, NULL);
+	else if (strcmp(how, "number") == 0)
+		result = (int)syscall(SYS_recvmsg, pair[1], &message.msg_hdr, 0);
+	else
+		result = (int)recvmsg(pair[1], &message.msg_hdr, 0);
+	if (result < 0)
+		die("receive");
+	memcpy(&received, CMSG_DATA(&control.header), sizeof(received));
+	return received;
+}
+
+static pthread_barrier_t barrier;
+
+static void *own_descriptors(void *unused)
+{
+	int fd;
+
+	(void)unused;
+	if (unshare(CLONE_FILES) < 0)
+		die("unshare");
+	fd = new_socket();
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	send_from(fd);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	int fd, other, unseen = -1;
+	pid_t child;
+
+	receiver = new_socket();
+	to_length = sizeof(to);
+	if (bind_to(receiver, "127.0.0.1", 0) < 0 ||
+	    getsockname(receiver, (struct sockaddr *)&to, &to_length) < 0)
+		die("receiver");
+	fd = new_socket();
+	if (strcmp(what, "inherited") == 0 || strcmp(what, "duplicated") == 0)
+		unseen = unseen_socket();
+	if (strcmp(what, "bound elsewhere") == 0) {
+		struct sockaddr_in wildcard = { .sin_family = AF_INET };
+
+		unseen = unseen_socket();
+		raw_call(SYS_bind, unseen, (long)&wildcard, sizeof(wildcard));
+	}
+	if (strcmp(what, "vfork") == 0) {
+		child = vfork();
+		if (child == 0) {
+			send_many(fd);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+		send_from(new_socket());
+		puts("");
+		return 0;
+	}
+	if (strcmp(what, "unshare") == 0) {
+		pthread_t thread;
+
+		pthread_barrier_init(&barrier, NULL, 2);
+		pthread_create(&thread, NULL, own_descriptors, NULL);
+		pthread_barrier_wait(&barrier);
+		send_many(fd);
+		pthread_barrier_wait(&barrier);
+		pthread_join(thread, NULL);
+		puts("");
+		return 0;
+	}
+	send_many(fd);
+
+	other = new_socket();
+	printf("new:");
+	print_local(other);
+	printf(" from ");
+	send_from(other);
+	if (strcmp(what, "inherited") == 0 || strcmp(what, "bound elsewhere") == 0) {
+		send_from(unseen);
+	} else if (strcmp(what, "duplicated") == 0) {
+		/* Onto a number that has sent before. */
+		raw_call(SYS_dup3, unseen, fd, 0);
+		send_from(fd);
+	} else if (strncmp(what, "passed ", 7) == 0) {
+		/* The number of one that has sent before, closed behind everybody's back. */
+		int passed = unseen_socket();
+
+		raw_call(SYS_close, fd, 0, 0);
+		send_from(pass(passed, what + 7));
+	} else if (strcmp(what, "closed") == 0) {
+		raw_call(SYS_close, fd, 0, 0);
+		send_from(fd);
+		send_from(new_socket());
+	} else if (strcmp(what, "getfd") == 0) {
+		int pipes[2], pidfd;
+
+		if (pipe(pipes) < 0)
+			die("pipe");
+		child = fork();
+		if (child == 0) {
+			unseen = unseen_socket();
+			if (write(pipes[1], &unseen, sizeof(unseen)) < 0)
+				_exit(1);
+			pause();
+		}
+		if (read(pipes[0], &unseen, sizeof(unseen)) < 0)
+			die("read");
+		pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+		send_from((int)syscall(SYS_pidfd_getfd, pidfd, unseen, 0));
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	} else if (strcmp(what, "inet6") == 0) {
+		send_from(socket(AF_INET6, SOCK_DGRAM, 0));
+		send_from(new_socket());
+	} else if (strcmp(what, "refused") == 0) {
+		/* No broadcasting without SO_BROADCAST. */
+		printf("%s ", outcome(connect_to(other = new_socket(), "255.255.255.255", 9)));
+		send_from(other);
+	} else if (strcmp(what, "dissolved") == 0) {
+		other = new_socket();
+		if (connect_to(other, "127.0.0.1", 9) < 0 || dissolve(other) < 0)
+			die("dissolve");
+		send_from(other);
+	} else if (strcmp(what, "bound") == 0) {
+		for (int i = 0; i < 2; i++) {
+			struct sockaddr_in local;
+			socklen_t length = sizeof(local);
+
+			other = new_socket();
+			printf("%s ", outcome(bind_to(other, i ? "127.0.0.1" : "0.0.0.0", 0)));
+			getsockname(other, (struct sockaddr *)&local, &length);
+			printf("%s ", local.sin_port ? "port" : "no-port");
+			send_from(other);
+		}
+	} else if (strcmp(what, "fork") == 0) {
+		fflush(stdout);
+		child = fork();
+		if (child == 0) {
+			send_from(other);
+			send_from(new_socket());
+			fflush(stdout);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+	puts("");
+	return 0;
+}

@@ -1,0 +1,82 @@
+//! A process that sends many datagrams isn't asked each time whether the socket is bound: it must
+//! be right all the same, whatever socket comes in by whatever way.
+
+use shim_tests::{Shim, skip};
+
+const SETTLED: &str = "new: 127.0.0.2 0 from 127.0.0.2";
+
+#[track_caller]
+fn case(name: &str) -> String {
+    let run = Shim::ipv4("127.0.0.2").harness("many_datagrams", &[name]);
+    assert!(run.success, "{name}: {run:?}");
+    run.out
+}
+
+/// What a new socket is bound to tells that the short way is taken.
+#[track_caller]
+fn settled(name: &str, then: &str) {
+    assert_eq!(case(name), format!("{SETTLED} {then}").trim(), "{name}");
+}
+
+/// Somebody's socket can't be made sure of, so each send asks.
+#[track_caller]
+fn not_settled(name: &str, then: &str) {
+    let expected = format!("new: 0.0.0.0 0 from 127.0.0.2 {then}");
+    assert_eq!(case(name), expected.trim(), "{name}");
+}
+
+#[test]
+fn without_an_assignment() {
+    Shim::new()
+        .harness("many_datagrams", &["fork"])
+        .says("new: 0.0.0.0 0 from 127.0.0.1 127.0.0.1 127.0.0.1");
+}
+
+#[test]
+fn sockets_from_elsewhere() {
+    settled("nothing else", "");
+    settled("inherited", "127.0.0.2");
+    settled("duplicated", "127.0.0.2");
+    settled("closed", "EBADF 127.0.0.2");
+    settled("passed recvmsg", "127.0.0.2");
+    settled("passed recvmmsg", "127.0.0.2");
+    settled("passed number", "127.0.0.2");
+    settled("fork", "127.0.0.2 127.0.0.2");
+    not_settled("bound elsewhere", "EPERM");
+}
+
+#[test]
+fn a_descriptor_of_another_process() {
+    if skip::root_for("pidfd_getfd of a child where ptrace is restricted") {
+        settled("getfd", "127.0.0.2");
+    }
+}
+
+#[test]
+fn sockets_of_both_families() {
+    if skip::ipv6() {
+        settled("inet6", "127.0.0.2 127.0.0.2");
+    }
+}
+
+#[test]
+fn sockets_that_are_connected_and_bound() {
+    settled("refused", "EACCES 127.0.0.2");
+    settled("dissolved", "127.0.0.2");
+    settled("bound", "0 port 127.0.0.2 0 port 127.0.0.1");
+}
+
+#[test]
+fn memory_that_is_shared_without_the_descriptors() {
+    assert_eq!(case("vfork"), "127.0.0.2");
+    assert_eq!(case("unshare"), "127.0.0.2");
+}
+
+/// The log of what passes has a line for every datagram.
+#[test]
+fn a_log_of_everything() {
+    let shim = Shim::ipv4("127.0.0.2").var("IPADDR_LOG", "debug");
+    let run = shim.harness("many_datagrams", &["nothing else"]);
+    let lines = run.err.matches(": sendto fd ").count();
+    assert_eq!(lines, 201, "{}", run.err);
+}
