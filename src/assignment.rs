@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings::{self, Settings};
-use crate::{file, memory};
+use crate::{exec, file, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -61,6 +61,21 @@ static SENDS: AtomicU32 = AtomicU32::new(0);
 /// Whether the last look found a policy that can't be used.
 static UNUSABLE: AtomicBool = AtomicBool::new(false);
 
+/// At load: takes the first look, and sees to it that what is found sticks across execve(2).
+pub fn load() {
+    current();
+    let scratch = TO_BE_CARRIED.swap(ptr::null_mut(), Ordering::Acquire);
+    if !scratch.is_null() {
+        // SAFETY: the latch's pages are kept for good; of the policy in them nobody has more than
+        // a shared reference, and of the text nobody has any.
+        let (policy, text) = unsafe { (&(*scratch).policy, &mut (*scratch).text) };
+        exec::carry(policy, text);
+    }
+}
+
+/// The pages of the latch, where it is to stick across execve(2).
+static TO_BE_CARRIED: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
+
 /// The assignment if there is one already, without looking for one.
 pub fn latched() -> Option<&'static Policy> {
     LATCH.get()
@@ -94,8 +109,12 @@ fn read() -> Assignment {
         give_back(scratch);
         return Assignment::Unrestricted;
     }
-    if LATCH.set(policy).is_err() {
-        give_back(scratch);
+    // SAFETY: as above.
+    let carried = unsafe { (*scratch.as_ptr()).is_to_be_carried };
+    match LATCH.set(policy) {
+        Ok(()) if carried => TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release),
+        Ok(()) => {}
+        Err(_) => give_back(scratch),
     }
     // What the latch holds, which may be another thread's.
     LATCH
@@ -106,7 +125,8 @@ fn read() -> Assignment {
 /// The usual case where the library is loaded and not used: no variable, no directory. One system
 /// call tells.
 fn nothing_to_read(settings: &Settings) -> bool {
-    let own = settings.ipv4.is_some() || settings.ipv6.is_some();
+    let variables = [settings.ipv4, settings.ipv6, settings.latch];
+    let own = variables.iter().any(Option::is_some);
     !own && levels::directory(settings).is_ok_and(file::is_absent)
 }
 

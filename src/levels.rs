@@ -1,11 +1,13 @@
 //! The levels of this process's policy, from the root inward: the policy directory's, which
-//! mirrors the cgroup tree, then the process's own variables. Each narrows what is there.
+//! mirrors the cgroup tree, then the process's own variables. Each narrows what is there, which is
+//! at first what the process had before execve(2).
 
 use core::ffi::CStr;
+use core::net::IpAddr;
 
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::{Printable, Sink, Text};
-use ipaddr_policy::{Assignment, Family, Policy, cgroup};
+use ipaddr_policy::{Assignment, Family, Policy, cgroup, latch};
 
 use crate::file::{self, File};
 use crate::level_file::{LevelFile, PathBuffer, Unusable, unusable};
@@ -20,10 +22,13 @@ const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 pub struct Scratch {
     /// What has been read.
     pub policy: Policy,
+    /// Whether some of it is of a level that isn't a variable of the process's own.
+    pub is_to_be_carried: bool,
     level: Assignment,
     path: PathBuffer,
     cgroup: [u8; 16 << 10],
-    text: [u8; 64 << 10], // level_file's message about a larger file says so
+    /// Free for other use once the policy has been read.
+    pub text: [u8; 64 << 10], // level_file's message about a larger file says so
 }
 
 /// The policy directory: an absolute path, because the program may change its working directory.
@@ -53,6 +58,7 @@ pub fn read(settings: &Settings, scratch: &mut Scratch) -> Result<(), Unusable> 
     } else {
         Some(own_cgroup(settings, &mut scratch.cgroup)?)
     };
+    scratch.is_to_be_carried = false;
     let families = [(Family::Ipv4, settings.ipv4), (Family::Ipv6, settings.ipv6)];
     for (family, variable) in families {
         let mut narrowing = Narrowing {
@@ -62,6 +68,9 @@ pub fn read(settings: &Settings, scratch: &mut Scratch) -> Result<(), Unusable> 
             limit: None,
         };
         narrowing.effective.clear();
+        if let Some(text) = settings.latch {
+            narrowing.narrow(Place::Latch, text.to_bytes())?;
+        }
         if let Some(cgroup) = cgroup {
             for depth in 0..=cgroup::levels(cgroup).count() {
                 let file = LevelFile {
@@ -75,6 +84,7 @@ pub fn read(settings: &Settings, scratch: &mut Scratch) -> Result<(), Unusable> 
                 }
             }
         }
+        scratch.is_to_be_carried |= narrowing.limit.is_some();
         if let Some(text) = variable {
             narrowing.narrow(Place::Variable(family), text.to_bytes())?;
         }
@@ -110,9 +120,7 @@ struct Narrowing<'a> {
 
 impl<'a> Narrowing<'a> {
     fn narrow(&mut self, place: Place<'a>, text: &[u8]) -> Result<(), Unusable> {
-        let separator = place.separator();
-        list::parse(text, separator, self.family, self.level)
-            .map_err(|error| unusable(&(place, ":", error)))?;
+        place.parse(text, self.family, self.level)?;
         let outer_line = self.effective.line;
         let narrowed = self.effective.narrow(self.level, self.family);
         match (narrowed, self.limit) {
@@ -123,7 +131,7 @@ impl<'a> Narrowing<'a> {
                 Ok(())
             }
             (Err(address), Some(limit)) => {
-                let line = list::line_of(text, separator, address);
+                let line = place.line_of(text, address);
                 let inner = (place, ":", line, ": ", address, " is outside what ");
                 let outer = (
                     limit,
@@ -144,13 +152,38 @@ impl<'a> Narrowing<'a> {
 enum Place<'a> {
     File(LevelFile<'a>),
     Variable(Family),
+    /// What the process had before execve(2).
+    Latch,
 }
 
 impl Place<'_> {
-    const fn separator(&self) -> Separator {
+    fn parse(
+        &self,
+        text: &[u8],
+        family: Family,
+        assignment: &mut Assignment,
+    ) -> Result<(), Unusable> {
+        let Some(separator) = self.separator() else {
+            return latch::parse(text, family, assignment).map_err(|_| {
+                let expected = ": expected what this library has written there";
+                unusable(&(self, ":1: \"", Printable(text), "\"", expected))
+            });
+        };
+        list::parse(text, separator, family, assignment)
+            .map_err(|error| unusable(&(self, ":", error)))
+    }
+
+    /// The line that asks for `address`.
+    fn line_of(&self, text: &[u8], address: IpAddr) -> u32 {
+        self.separator()
+            .map_or(1, |separator| list::line_of(text, separator, address))
+    }
+
+    const fn separator(&self) -> Option<Separator> {
         match self {
-            Self::File(_) => Separator::Line,
-            Self::Variable(_) => Separator::Comma,
+            Self::File(_) => Some(Separator::Line),
+            Self::Variable(_) => Some(Separator::Comma),
+            Self::Latch => None,
         }
     }
 }
@@ -159,6 +192,7 @@ impl Text for Place<'_> {
     fn write(&self, out: &mut impl Sink) {
         match self {
             Self::File(file) => file.write(out),
+            Self::Latch => "IPADDR_LATCH".write(out),
             Self::Variable(Family::Ipv4) => "IPADDR_IPV4".write(out),
             Self::Variable(Family::Ipv6) => "IPADDR_IPV6".write(out),
         }

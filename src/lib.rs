@@ -27,6 +27,7 @@ mod datagrams;
 mod descriptors;
 mod entry;
 mod errno;
+mod exec;
 mod file;
 mod level_file;
 mod levels;
@@ -54,6 +55,6 @@ fn load() {
     let errno = errno::Errno::get();
     real::resolve();
     log::check_level();
-    assignment::current();
+    assignment::load();
     errno.set();
 }

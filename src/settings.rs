@@ -27,6 +27,8 @@ pub struct Settings {
     pub ipv4: Option<&'static CStr>,
     /// `$IPADDR_IPV6`
     pub ipv6: Option<&'static CStr>,
+    /// `$IPADDR_LATCH`, see [`crate::exec`].
+    pub latch: Option<&'static CStr>,
     /// `$IPADDR_LOG`
     pub log: Option<&'static CStr>,
     /// `$IPADDR_LOG_FILE`, not with `AT_SECURE`.
@@ -45,6 +47,7 @@ static NONE: Settings = Settings {
     cgroup_controller: None,
     ipv4: None,
     ipv6: None,
+    latch: None,
     log: None,
     log_file: None,
     stderr: None,
@@ -64,7 +67,36 @@ pub fn get() -> &'static Settings {
 
 unsafe extern "C" {
     /// environ(7)
-    static environ: *const *const c_char;
+    static mut environ: *const *const c_char;
+}
+
+/// environ(7) without the null at its end.
+///
+/// # Safety
+/// Nobody changes it while the slice is used.
+pub unsafe fn environment<'a>() -> &'a [*const c_char] {
+    // SAFETY: the caller's promise; it is a null-terminated array, or null after clearenv(3).
+    unsafe {
+        let first = environ;
+        if first.is_null() {
+            return &[];
+        }
+        let mut count = 0;
+        while !(*first.add(count)).is_null() {
+            count += 1;
+        }
+        slice::from_raw_parts(first, count)
+    }
+}
+
+/// Replaces environ(7).
+///
+/// # Safety
+/// `array` is null-terminated, its entries are strings, all stays as it is, and nobody reads
+/// environ meanwhile.
+pub unsafe fn set_environment(array: *const *const c_char) {
+    // SAFETY: the caller's promise.
+    unsafe { environ = array };
 }
 
 fn read() -> Option<&'static Settings> {
@@ -114,6 +146,7 @@ impl Settings {
             Some(b"LOG_FILE") if trusted => &mut self.log_file,
             Some(b"IPV4") => &mut self.ipv4,
             Some(b"IPV6") => &mut self.ipv6,
+            Some(b"LATCH") => &mut self.latch,
             Some(b"LOG") => &mut self.log,
             _ => return,
         };
@@ -130,21 +163,11 @@ fn is_secure() -> bool {
 
 /// The variables of ours in the environment.
 fn variables() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: environ(7) is a null-terminated array, or null after clearenv(3).
-    let mut next = unsafe { environ };
-    core::iter::from_fn(move || {
-        if next.is_null() {
-            return None;
-        }
-        // SAFETY: not past the null that ends the array.
-        let variable = unsafe { *next };
-        if variable.is_null() {
-            return None;
-        }
-        // SAFETY: as above.
-        next = unsafe { next.add(1) };
-        // SAFETY: each entry is a NUL-terminated string.
-        Some(unsafe { CStr::from_ptr(variable) })
-    })
-    .filter(|variable| variable.to_bytes().starts_with(PREFIX))
+    // SAFETY: as getenv(3): a program that changes its environment in another thread at the very
+    // first call would not be safe with that either.
+    let all = unsafe { environment() };
+    // SAFETY: each entry is a NUL-terminated string.
+    all.iter()
+        .map(|&entry| unsafe { CStr::from_ptr(entry) })
+        .filter(|variable| variable.to_bytes().starts_with(PREFIX))
 }

@@ -7,6 +7,7 @@
 //! | [`ranges`] | a set of addresses: what a list comes to |
 //! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
 //! | [`policy`] | the levels narrowed down to one policy |
+//! | [`latch`] | a policy as text, carried over exec |
 //! | [`judge`] | what a policy says to a bind or a connect |
 //! | [`text`] | messages |
 //!
@@ -19,6 +20,7 @@
 pub mod address;
 pub mod cgroup;
 pub mod judge;
+pub mod latch;
 pub mod list;
 pub mod policy;
 pub mod ranges;

@@ -86,6 +86,14 @@ impl Assignment {
         self.allowed.insert(range)
     }
 
+    /// What [`Self::add`] can't know: the line, which address is the primary, and that something
+    /// is assigned even if it is no address.
+    pub(crate) fn restore(&mut self, line: u32, primary: Option<u128>) {
+        self.state = State::Assigned;
+        self.line = line;
+        self.set_primary(primary);
+    }
+
     pub(crate) fn remove(&mut self, range: Range) -> Result<(), Full> {
         self.allowed.remove(range)
     }

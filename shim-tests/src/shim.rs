@@ -88,6 +88,13 @@ impl Shim {
         self
     }
 
+    /// Sets many variables that have other names than those set before.
+    #[must_use]
+    pub fn vars(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
     /// Preloads another library before ours.
     #[must_use]
     pub fn preload_before(mut self, library: PathBuf) -> Self {

@@ -1,0 +1,102 @@
+//! An assignment as the text of an environment variable, which carries it over exec.
+//!
+//! Its own form, not a list's: what is carried is the sum of many lists, the ranges as they are.
+//! `10.0.0.5|10.0.0.5-10.0.0.5,10.1.0.0-10.1.0.255;none`: IPv4 and IPv6, each `-` where nothing is
+//! assigned, `none`, or the primary (if there is one) and the ranges.
+
+use crate::address;
+use crate::list::{Family, number};
+use crate::policy::{Assignment, Policy};
+use crate::ranges::Range;
+use crate::text::{Sink, Text};
+
+/// The families, in the order of the text.
+const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
+
+/// A policy, written so that [`parse`] reads it.
+pub struct Latch<'a>(pub &'a Policy);
+
+impl Text for Latch<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        for family in FAMILIES {
+            if family == Family::Ipv6 {
+                out.put(b";");
+            }
+            write_family(self.0.family(family), family, out);
+        }
+    }
+}
+
+fn write_family(assignment: &Assignment, family: Family, out: &mut impl Sink) {
+    if assignment.is_unassigned() {
+        return out.put(b"-");
+    }
+    if assignment.is_forbidden() {
+        return out.put(b"none");
+    }
+    if let Some(primary) = assignment.primary() {
+        family.address(primary).write(out);
+    }
+    out.put(b"|");
+    let mut separator = "";
+    for range in assignment.allowed().as_slice() {
+        let (first, last) = (family.address(range.first), family.address(range.last));
+        (separator, first, "-", last).write(out);
+        separator = ",";
+    }
+}
+
+/// It isn't what [`Latch`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// Reads one family of the text into `assignment`.
+///
+/// # Errors
+/// [`Malformed`]; what `assignment` holds is then undefined.
+pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result<(), Malformed> {
+    let mut parts = text.split(|&byte| byte == b';');
+    let (Some(ipv4), Some(ipv6), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Malformed);
+    };
+    let text = match family {
+        Family::Ipv4 => ipv4,
+        Family::Ipv6 => ipv6,
+    };
+    assignment.clear();
+    match text {
+        b"-" => return Ok(()),
+        b"none" => {
+            assignment.forbid(1);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let mut halves = text.split(|&byte| byte == b'|');
+    let (Some(primary), Some(ranges), None) = (halves.next(), halves.next(), halves.next()) else {
+        return Err(Malformed);
+    };
+    let ranges = ranges.split(|&byte| byte == b',');
+    for range in ranges.filter(|range| !range.is_empty()) {
+        let range = parse_range(range, family).ok_or(Malformed)?;
+        assignment.add(range).map_err(|_| Malformed)?;
+    }
+    let primary = match primary {
+        b"" => None,
+        text => Some(parse_number(text, family).ok_or(Malformed)?),
+    };
+    assignment.restore(1, primary);
+    Ok(())
+}
+
+fn parse_range(text: &[u8], family: Family) -> Option<Range> {
+    let dash = text.iter().position(|&byte| byte == b'-')?;
+    let first = parse_number(text.get(..dash)?, family)?;
+    let last = parse_number(text.get(dash + 1..)?, family)?;
+    (first <= last).then_some(Range { first, last })
+}
+
+fn parse_number(text: &[u8], family: Family) -> Option<u128> {
+    let address = address::parse(text)?;
+    (Family::of(address) == family).then(|| number(address))
+}

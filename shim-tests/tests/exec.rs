@@ -1,0 +1,167 @@
+//! The assignment sticks across execve(2).
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use shim_tests::{Cgroup, PolicyDir, Shim, harness, skip};
+
+/// Starts a shell in a cgroup, moves it to another, and then has it execute a program that binds
+/// to the wildcard: what the program and the library say.
+fn bind_after_move(shim: &Shim, to: &Cgroup, exec: &str) -> (String, String) {
+    let mut child = shim
+        .command("sh")
+        .args([
+            "-c",
+            &format!("echo ready; read line; {exec} \"$0\" tcp4 0.0.0.0 0"),
+        ])
+        .arg(harness("bind"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sh starts");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("sh is ready");
+    to.take(child.id());
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(b"go\n").expect("sh reads");
+    let (mut out, mut err) = (String::new(), String::new());
+    output.read_to_string(&mut out).expect("UTF-8");
+    let mut stderr = child.stderr.take().expect("piped");
+    stderr.read_to_string(&mut err).expect("UTF-8");
+    child.wait().expect("it is our child");
+    let words: Vec<_> = out.split_whitespace().take(2).collect();
+    (words.join(" "), err)
+}
+
+/// A cgroup with a list, and the place for others beside it and in it.
+fn cgroups() -> Option<(Cgroup, PolicyDir)> {
+    if !skip::root_for("cgroups") {
+        return None;
+    }
+    let Some(cgroup) = Cgroup::v2() else {
+        skip::skip("no cgroup v2 hierarchy that may be written to");
+        return None;
+    };
+    let policy = PolicyDir::new();
+    policy.write(cgroup.name(), "ipv4", "127.0.0.2\n127.0.0.3\n");
+    Some((cgroup, policy))
+}
+
+#[test]
+fn into_a_cgroup_with_another_address() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    let file = policy.write(to.name(), "ipv4", "127.0.0.4\n");
+    let shim = Shim::policy(policy.path()).cgroup(&from);
+    for exec in ["exec", "", "exec env -u FOO"] {
+        let (out, err) = bind_after_move(&shim, &to, exec);
+        assert_eq!(out, "EPERM 0.0.0.0", "{exec}: {err}");
+        let expected = format!(
+            "{}:1: 127.0.0.4 is outside what IPADDR_LATCH:1 allows",
+            file.display()
+        );
+        assert!(err.contains(&expected), "{exec}: {err}");
+    }
+}
+
+#[test]
+fn into_a_cgroup_with_none() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    let shim = Shim::policy(policy.path()).cgroup(&from);
+    let (out, err) = bind_after_move(&shim, &to, "exec");
+    assert_eq!(out, "0 127.0.0.2", "{err}");
+}
+
+#[test]
+fn into_a_narrower_one() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    policy.write(to.name(), "ipv4", "127.0.0.3\n");
+    let shim = Shim::policy(policy.path()).cgroup(&from);
+    let (out, err) = bind_after_move(&shim, &to, "exec");
+    assert_eq!(out, "0 127.0.0.3", "{err}");
+}
+
+/// A variable of the process's own is part of what sticks once a file limits it.
+#[test]
+fn with_a_variable() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    let shim = Shim::policy(policy.path())
+        .cgroup(&from)
+        .var("IPADDR_IPV4", "127.0.0.3");
+    let (out, err) = bind_after_move(&shim, &to, "exec");
+    assert_eq!(out, "0 127.0.0.3", "{err}");
+    let (out, err) = bind_after_move(&shim, &to, "IPADDR_IPV4=127.0.0.2 exec");
+    assert_eq!(out, "EPERM 0.0.0.0", "{err}");
+}
+
+/// What can't be covered: an environment that is given up.
+#[test]
+fn without_the_environment() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    policy.write(to.name(), "ipv4", "127.0.0.4\n");
+    let shim = Shim::policy(policy.path()).cgroup(&from);
+    let (out, _) = bind_after_move(&shim, &to, "unset IPADDR_LATCH; exec");
+    assert_eq!(out, "0 127.0.0.4");
+}
+
+#[test]
+fn a_malformed_variable() {
+    let shim = Shim::new().var("IPADDR_LATCH", "10.0.0.5");
+    let run = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
+    assert_eq!(run.words()[0], "EPERM");
+    assert!(
+        run.err
+            .contains("IPADDR_LATCH:1: \"10.0.0.5\": expected what this library"),
+        "{}",
+        run.err
+    );
+}
+
+/// The rest of the environment is as it was, its order too, however large it is.
+#[test]
+fn the_rest_of_the_environment() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.2\n");
+    for count in [0, 10, 20_000] {
+        // Command passes them on sorted by name.
+        let names = (0..count).map(|number| format!("N{number:05}"));
+        let shim = Shim::policy(policy.path())
+            .var("IPADDR_LATCH", "127.0.0.2|127.0.0.0-127.0.0.9;-")
+            .vars(names.clone().map(|name| (name, "value".to_owned())));
+        let run = shim.run("env", &[]);
+        let found = run.out.lines().filter(|line| line.starts_with('N'));
+        let expected = names.map(|name| format!("{name}=value"));
+        assert!(found.eq(expected), "{count}");
+        let latches: Vec<_> = run
+            .out
+            .lines()
+            .filter(|line| line.starts_with("IPADDR_LATCH"))
+            .collect();
+        assert_eq!(
+            latches,
+            ["IPADDR_LATCH=127.0.0.2|127.0.0.2-127.0.0.2;-"],
+            "{count}"
+        );
+    }
+    // Nothing is added where nothing is assigned, or by a variable only.
+    for shim in [Shim::new(), Shim::ipv4("127.0.0.2")] {
+        let run = shim.run("env", &[]);
+        assert!(!run.out.contains("IPADDR_LATCH"), "{}", run.out);
+    }
+}

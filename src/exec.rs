@@ -1,0 +1,97 @@
+//! The assignment sticks across execve(2): a process that is moved to a cgroup with another one,
+//! or with none, and then executes something doesn't come out with that. (The RFC refuses the
+//! move; in userspace nobody can.)
+//!
+//! The environment carries it, in a variable of which [`ipaddr_policy::latch`] has the form: the
+//! next program takes it for the outermost level of its policy, so that its cgroup may narrow it
+//! and nothing else. Set at load, while the process has no other threads, and only for what was
+//! read from files: variables carry themselves.
+
+use core::ffi::{CStr, c_char};
+use core::ptr;
+use core::slice;
+
+use ipaddr_policy::Policy;
+use ipaddr_policy::latch::Latch;
+use ipaddr_policy::text::{Sink, Text};
+
+use crate::memory;
+use crate::settings;
+
+const NAME: &[u8] = b"IPADDR_LATCH=";
+
+/// Puts the policy into environ(7), using `memory`, which nobody else does from now on.
+///
+/// Where there isn't enough memory the variable is left out: the next program then reads the files
+/// anew.
+pub fn carry(policy: &Policy, memory: &'static mut [u8]) {
+    let mut line = Line {
+        memory: &mut *memory,
+        len: 0,
+    };
+    line.put(NAME);
+    Latch(policy).write(&mut line);
+    line.put(&[0]);
+    let len = line.len;
+    let Some((line, rest)) = memory.split_at_mut_checked(len) else {
+        return;
+    };
+    // SAFETY: at load nobody changes environ.
+    let old = unsafe { settings::environment() };
+    if old.iter().any(|&entry| is(entry, line)) {
+        return;
+    }
+    let Some(new) = room(rest, old.len() + 2) else {
+        return;
+    };
+    let others = old.iter().filter(|&&entry| !is_named(entry));
+    let entries = others.copied().chain([line.as_ptr().cast(), ptr::null()]);
+    for (slot, entry) in new.iter_mut().zip(entries) {
+        *slot = entry;
+    }
+    // SAFETY: as above; the new array ends with a null, and it and the line are there for good.
+    unsafe { settings::set_environment(new.as_ptr()) };
+}
+
+/// Room for `count` pointers: in `memory`, or in pages of its own.
+fn room(memory: &'static mut [u8], count: usize) -> Option<&'static mut [*const c_char]> {
+    // SAFETY: any bytes are a pointer.
+    let (_, aligned, _) = unsafe { memory.align_to_mut::<*const c_char>() };
+    if aligned.len() >= count {
+        return aligned.get_mut(..count);
+    }
+    let len = count.checked_mul(size_of::<*const c_char>())?;
+    let pages: *mut *const c_char = memory::map_bytes(len).cast();
+    // SAFETY: so many are mapped, zeroed, and nobody else knows of them.
+    (!pages.is_null()).then(|| unsafe { slice::from_raw_parts_mut(pages, count) })
+}
+
+fn is_named(entry: *const c_char) -> bool {
+    // SAFETY: each entry of environ is a NUL-terminated string.
+    unsafe { CStr::from_ptr(entry) }
+        .to_bytes()
+        .starts_with(NAME)
+}
+
+fn is(entry: *const c_char, line: &[u8]) -> bool {
+    // SAFETY: as above.
+    unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul() == line
+}
+
+/// What doesn't fit makes it too long for `memory`, which is noticed.
+struct Line<'a> {
+    memory: &'a mut [u8],
+    len: usize,
+}
+
+impl Sink for Line<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(slot) = self.memory.get_mut(self.len..end) {
+            for (to, from) in slot.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+        }
+        self.len = end;
+    }
+}
