@@ -23,7 +23,15 @@ busybox busybox
 ip iproute2
 unshare util-linux
 setcap libcap2-bin
+valgrind valgrind
 shellcheck shellcheck
+'
+
+# A library that the tests preload, and the packages that have it.
+LIBRARIES='
+libjemalloc.so.2 libjemalloc2
+libtcmalloc_minimal.so.4 libtcmalloc-minimal4
+faketime/libfaketimeMT.so.1 libfaketime
 '
 
 POLICY_RC=/usr/sbin/policy-rc.d
@@ -71,6 +79,9 @@ allow_services() {
 missing_packages() {
     printf '%s' "$PROGRAMS" | while read -r program package; do
         [ -z "$program" ] || command -v "$program" >/dev/null || printf '%s\n' "$package"
+    done
+    printf '%s' "$LIBRARIES" | while read -r library package; do
+        [ -z "$library" ] || ls /usr/lib/*/"$library" >/dev/null 2>&1 || printf '%s\n' "$package"
     done
     [ -e /usr/include/stdio.h ] || printf 'libc6-dev\n'
 }
@@ -120,6 +131,17 @@ check_shell() {
     fi
 }
 
+# The same library, and the harness built for another libc.
+test_musl() {
+    if ! command -v musl-gcc >/dev/null; then
+        skip 'musl: musl-gcc is not installed'
+        return
+    fi
+    IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
+        --test bad_input --test bind_table --test connect_table --test doors \
+        --test ephemeral_ports --test exec --test guest --test many_datagrams
+}
+
 print_skips() {
     if [ -s "$skips" ]; then
         say 'Skipped'
@@ -158,5 +180,6 @@ step 'cargo fmt' check_format
 step 'cargo clippy' check_lints
 step 'shellcheck' check_shell
 step 'cargo test' cargo test --workspace --no-fail-fast
+step 'cargo test, in musl processes' test_musl
 print_skips
 print_failures

@@ -15,6 +15,7 @@ pub struct Shim {
     cgroup: Option<PathBuf>,
     netns: Option<String>,
     prefix: Vec<String>,
+    preloaded_prefix: Vec<String>,
 }
 
 /// What a program printed, and how it ended.
@@ -130,6 +131,13 @@ impl Shim {
         self
     }
 
+    /// Runs the program by another one that has the library too, `valgrind` say.
+    #[must_use]
+    pub fn by_preloaded(mut self, prefix: &[&str]) -> Self {
+        self.preloaded_prefix = prefix.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// The command, to be run as it pleases.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
@@ -148,6 +156,7 @@ impl Shim {
         if !self.preload.is_empty() {
             words.extend(["env", &preload].map(OsStr::new));
         }
+        words.extend(self.preloaded_prefix.iter().map(OsStr::new));
         words.push(program.as_ref());
 
         let mut command = match &self.cgroup {

@@ -290,7 +290,7 @@ fn other_numbers_go_through() {
 
 #[test]
 fn privileged_ports() {
-    if !skip::root_for("privileged ports") {
+    if !skip::root_for("privileged ports") || !glibc() {
         return;
     }
     let call = |shim: &Shim, arguments: &[&str]| {
@@ -326,8 +326,20 @@ fn privileged_ports() {
     assert_eq!(call(&Shim::ipv4("none"), &["rresvport"]), "EPERM 1000");
 }
 
+/// Whether the harness is built for glibc; skips if it isn't.
+fn glibc() -> bool {
+    let found = std::env::var("IPADDR_TEST_LIBC").is_ok_and(|libc| libc == "musl");
+    if found {
+        skip::skip("musl has no such function");
+    }
+    !found
+}
+
 #[test]
 fn glibcs_other_name_for_connect() {
+    if !glibc() {
+        return;
+    }
     let listener = Listener::on("127.0.0.1");
     let arguments = ["connect", "127.0.0.1", &listener.port()];
     let run = Shim::ipv4(ADDRESS).harness("resvport", &arguments);
