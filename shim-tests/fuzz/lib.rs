@@ -1,0 +1,237 @@
+//! Fuzz targets: whatever reads text or memory that others have written.
+//!
+//! `cargo test` gives each a short run with random input; coverage-guided, for as long as one
+//! likes:
+//!
+//! ```text
+//! cargo install cargo-bolero
+//! cargo bolero test -p ipaddr-fuzz --sanitizer NONE -T 10min list
+//! ```
+
+#![cfg(test)]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use bolero::check;
+use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::text::{Sink, Text};
+use ipaddr_policy::{Assignment, Policy, cgroup, latch};
+
+#[allow(dead_code)]
+#[path = "../../src/cmsg.rs"]
+mod cmsg_reader;
+#[allow(dead_code)]
+#[path = "../../src/sockaddr.rs"]
+mod sockaddr_reader;
+
+/// A message, to see that it can be written.
+struct Bytes(Vec<u8>);
+
+impl Sink for Bytes {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+fn written(text: &impl Text) -> Vec<u8> {
+    let mut bytes = Bytes(Vec::new());
+    text.write(&mut bytes);
+    bytes.0
+}
+
+/// Text that gets further than random bytes: half of the bytes stand for a token.
+fn text_of(bytes: &[u8], tokens: &[&str]) -> Vec<u8> {
+    let piece = |byte: &u8| match byte.checked_sub(128) {
+        Some(index) => tokens[usize::from(index) % tokens.len()]
+            .as_bytes()
+            .to_vec(),
+        None => vec![*byte],
+    };
+    bytes.iter().flat_map(piece).collect()
+}
+
+const LIST: [&str; 20] = [
+    "\n", ",", "!", "/", ".", ":", "::", "0", "10", "255", "/24", "/0", "10.0.0.", "10.0.0.5",
+    "fd00::", "ffff", "none", "0.0.0.0", "#", " ",
+];
+
+const CARRIED: [&str; 14] = [
+    ";",
+    "|",
+    "-",
+    ",",
+    ";-",
+    "none",
+    "10.0.0.5",
+    "10.0.0.5-",
+    "|10.0.0.0-10.0.0.9",
+    "fd00::5",
+    "|fd00::1-",
+    "255.255.255.255",
+    "-;",
+    "::",
+];
+
+const PROC_CGROUP: [&str; 14] = [
+    "0::/",
+    "1:name=systemd:/",
+    "4:memory:/",
+    "memory",
+    "cpu",
+    "\n",
+    ":",
+    "/",
+    "..",
+    "/..",
+    "a",
+    ",",
+    "4294967296",
+    "12",
+];
+
+/// A list is refused with a line that it has (0: as a whole), or comes to ranges in order that hold its primary.
+#[test]
+fn list() {
+    check!()
+        .with_type::<(bool, bool, Vec<u8>)>()
+        .for_each(|(six, comma, bytes)| {
+            let text = &text_of(bytes, &LIST);
+            let family = if *six { Family::Ipv6 } else { Family::Ipv4 };
+            let separator = if *comma {
+                Separator::Comma
+            } else {
+                Separator::Line
+            };
+            let mut assignment = Assignment::UNASSIGNED;
+            match list::parse(text, separator, family, &mut assignment) {
+                Ok(()) => check_assignment(&assignment, family),
+                Err(error) => {
+                    let line = usize::try_from(error.line).expect("a line");
+                    assert!((0..=text.len() + 1).contains(&line), "line {line}");
+                    assert!(!written(&error).is_empty());
+                }
+            }
+            let _ = list::line_of(text, separator, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        });
+}
+
+fn check_assignment(assignment: &Assignment, family: Family) {
+    let allowed = assignment.allowed();
+    let highest = if family == Family::Ipv4 {
+        u128::from(u32::MAX)
+    } else {
+        u128::MAX
+    };
+    for range in allowed.as_slice() {
+        assert!(range.first <= range.last && range.last <= highest);
+    }
+    for pair in allowed.as_slice().windows(2) {
+        assert!(
+            pair[0]
+                .last
+                .checked_add(1)
+                .is_some_and(|next| next < pair[1].first)
+        );
+    }
+    if let Some(primary) = assignment.primary() {
+        assert!(allowed.contains(primary));
+    }
+}
+
+/// What is read of a carried assignment is written as it was read.
+#[test]
+fn carried() {
+    check!().for_each(|bytes: &[u8]| {
+        let text = &text_of(bytes, &CARRIED);
+        let mut policy = Policy::UNASSIGNED;
+        if latch::parse(text, Family::Ipv4, &mut policy.ipv4).is_err()
+            || latch::parse(text, Family::Ipv6, &mut policy.ipv6).is_err()
+        {
+            return;
+        }
+        let text = written(&latch::Latch(&policy));
+        let mut again = Policy::UNASSIGNED;
+        assert_eq!(latch::parse(&text, Family::Ipv4, &mut again.ipv4), Ok(()));
+        assert_eq!(latch::parse(&text, Family::Ipv6, &mut again.ipv6), Ok(()));
+        assert_eq!(written(&latch::Latch(&again)), text);
+    });
+}
+
+/// A cgroup is an absolute path without `..`, whose levels are its components.
+#[test]
+fn proc_cgroup() {
+    check!()
+        .with_type::<(bool, Vec<u8>)>()
+        .for_each(|(memory, bytes)| {
+            let text = &text_of(bytes, &PROC_CGROUP);
+            match cgroup::path(text, memory.then_some(&b"memory"[..])) {
+                Ok(path) => {
+                    assert!(path.starts_with(b"/"));
+                    assert!(!path.contains(&b'\n'));
+                    for level in cgroup::levels(path) {
+                        assert!(!level.is_empty() && level != b"..");
+                    }
+                }
+                Err(error) => assert!(!written(&error).is_empty()),
+            }
+        });
+}
+
+/// A sockaddr of any length: what is judged is what is passed on.
+#[test]
+fn sockaddr() {
+    use sockaddr_reader::Sockaddr;
+    check!()
+        .with_type::<(Vec<u8>, u32, [u8; 4])>()
+        .for_each(|(bytes, len, address)| {
+            let len = (*len).min(u32::try_from(bytes.len()).expect("short"));
+            let mut slot = std::mem::MaybeUninit::uninit();
+            // SAFETY: `len` bytes can be read there.
+            let read = unsafe { Sockaddr::read(&mut slot, bytes.as_ptr().cast(), len) };
+            let Some(read) = read else {
+                assert!(!(2..=128).contains(&len));
+                return;
+            };
+            assert_eq!(read.as_in().1, len);
+            let before = read.endpoint();
+            let address = IpAddr::V4(Ipv4Addr::from(*address));
+            if let Some(endpoint) = before {
+                let anywhere = read.with_any_port().endpoint().expect("the same family");
+                assert_eq!((anywhere.ip(), anywhere.port()), (endpoint.ip(), 0));
+                assert_eq!(read.bind_endpoint(), before);
+                assert_eq!(read.send_endpoint(), before);
+                read.set_address(address);
+                assert_eq!(
+                    read.endpoint(),
+                    Some(SocketAddr::new(address, endpoint.port()))
+                );
+                let source = read.source(libc::AF_INET6, address);
+                assert_eq!(source.family(), libc::AF_INET6);
+                assert_eq!(source.endpoint(), Some(SocketAddr::new(address, 0)));
+            }
+        });
+}
+
+/// Control messages: no byte behind the end is read, and each source that is told lies within.
+#[test]
+fn cmsg() {
+    use cmsg_reader::{LOOKED_AT, has_descriptors, sources};
+    check!().for_each(|control: &[u8]| {
+        let read = |at: usize| {
+            assert!(at < control.len());
+            let mut bytes = [0; LOOKED_AT];
+            let count = LOOKED_AT.min(control.len() - at);
+            bytes[..count].copy_from_slice(&control[at..at + count]);
+            bytes
+        };
+        for source in sources(control.len(), read) {
+            let last = control
+                .get(source.ipv4_at..source.ipv4_at + 4)
+                .expect("within");
+            if let IpAddr::V4(address) = source.address {
+                assert_eq!(address.octets(), last);
+            }
+        }
+        let _ = has_descriptors(control.len(), read);
+    });
+}
