@@ -1,6 +1,7 @@
 /*
- * cancel: pthread_cancel of a thread that is blocked in connect(2), to a listener whose backlog is
- * full. Its cleanup handler has to run.
+ * cancel connect|sendto|sendmsg|sendmmsg|recvmsg|recvmmsg: pthread_cancel of a thread that is
+ * blocked in that call: a connect to a listener whose backlog is full, a send to a full socket, a
+ * receive from an empty one. Its cleanup handler has to run.
  */
 #include "harness.h"
 
@@ -8,7 +9,8 @@
 #include <pthread.h>
 #include <time.h>
 
-static int port;
+static int port, pair[2];
+static const char *call;
 
 static void cleanup(void *done)
 {
@@ -17,21 +19,42 @@ static void cleanup(void *done)
 
 static void *blocked(void *done)
 {
+	static char byte;
+	struct iovec data = { &byte, 1 };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &data, .msg_iovlen = 1 } };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	pthread_cleanup_push(cleanup, done);
-	connect_to(fd, "127.0.0.1", port);
+	if (strcmp(call, "connect") == 0)
+		connect_to(fd, "127.0.0.1", port);
+	else if (strcmp(call, "sendto") == 0)
+		sendto(pair[0], &byte, 1, 0, NULL, 0);
+	else if (strcmp(call, "sendmsg") == 0)
+		sendmsg(pair[0], &message.msg_hdr, 0);
+	else if (strcmp(call, "sendmmsg") == 0)
+		sendmmsg(pair[0], &message, 1, 0);
+	else if (strcmp(call, "recvmsg") == 0)
+		recvmsg(pair[0], &message.msg_hdr, 0);
+	else
+		recvmmsg(pair[0], &message, 1, 0, NULL);
 	pthread_cleanup_pop(0);
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct timespec pause = { .tv_nsec = 300 * 1000 * 1000 };
 	pthread_t thread;
 	void *result;
 	int done = 0;
 
+	if (argc < 2)
+		return 2;
+	call = argv[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		die("socketpair");
+	while (send(pair[0], "x", 1, MSG_DONTWAIT) == 1)
+		;
 	listener("127.0.0.1", 0, &port);
 	for (int i = 0; i < 3; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);

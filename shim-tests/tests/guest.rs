@@ -15,14 +15,26 @@ use doors::{DOORS, Door};
 const ADDRESS: &str = "127.0.0.2";
 
 #[test]
-fn a_thread_that_is_cancelled_in_connect_unwinds() {
-    Shim::without()
-        .harness("cancel", &[])
-        .says("cancelled cleaned");
-    Shim::ipv4(ADDRESS)
-        .harness("cancel", &[])
-        .says("cancelled cleaned");
-    Shim::new().harness("cancel", &[]).says("cancelled cleaned");
+fn a_thread_that_is_cancelled_unwinds() {
+    let calls = [
+        "connect", "sendto", "sendmsg", "sendmmsg", "recvmsg", "recvmmsg",
+    ];
+    for call in calls {
+        for shim in [Shim::without(), Shim::ipv4(ADDRESS), Shim::new()] {
+            shim.harness("cancel", &[call]).says("cancelled cleaned");
+        }
+    }
+}
+
+#[test]
+fn messages_that_the_kernel_refuses() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let bare = Shim::without().harness("bad_message", &[&port]);
+    assert!(bare.success && bare.out.contains("EFAULT"), "{bare:?}");
+    for shim in [Shim::new(), Shim::ipv4(ADDRESS), Shim::ipv6("::1")] {
+        let run = shim.harness("bad_message", &[&port]);
+        assert_eq!(run.out, bare.out);
+    }
 }
 
 #[test]
@@ -285,7 +297,8 @@ fn a_musl_process() {
     );
     let run = shim.run(compile("connect"), &["udp6", "::ffff:127.0.0.1", &port]);
     assert_eq!(run.words()[..2], ["0", "::ffff:127.0.0.2"], "{run:?}");
-    shim.run(compile("cancel"), &[]).says("cancelled cleaned");
+    shim.run(compile("cancel"), &["connect"])
+        .says("cancelled cleaned");
 }
 
 #[test]
