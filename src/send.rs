@@ -303,10 +303,13 @@ impl Parts {
     fn of(message: &msghdr) -> Self {
         Self {
             name: message.msg_name.cast_const().cast(),
-            // Longer than any address, and the kernel takes its beginning.
-            name_len: message
-                .msg_namelen
-                .min(size_of::<sockaddr_storage>() as socklen_t),
+            // Of a longer one the kernel takes the beginning; a negative length it refuses.
+            name_len: match c_int::try_from(message.msg_namelen) {
+                Ok(_) => message
+                    .msg_namelen
+                    .min(size_of::<sockaddr_storage>() as socklen_t),
+                Err(_) => message.msg_namelen,
+            },
             control: message.msg_control.cast_const().cast(),
             // In musl it is an int and padding that need not be zero.
             control_len: message.msg_controllen & 0xffff_ffff,
