@@ -149,7 +149,7 @@ run_restricted_absolute_policy() {
 # A command that is to be restricted and isn't would be a surprise.
 run_restricted_something_is_assigned() {
     directory=${policy:-${IPADDR_POLICY_DIR-/etc/ipaddr}}
-    if [ -n "$ip$ip6${IPADDR_IPV4+set}${IPADDR_IPV6+set}$force" ] || [ -e "$directory" ]; then
+    if [ -n "$ip$ip6${IPADDR_IPV4+set}${IPADDR_IPV6+set}${IPADDR_LATCH+set}$force" ] || [ -e "$directory" ]; then
         return
     fi
     hint='--force runs the command unrestricted'
@@ -441,7 +441,7 @@ run_restricted_probe() {
     run_restricted_unmake_cgroup
     said=$(printf '%s\n' "$said" | sed '
         s/^ipaddr\[[0-9]*]: //
-        s/; every IPv4 and IPv6 bind and connect is refused$//
+        s/; every use of IPv4 and IPv6 is refused$//
         '"${ip:+s/^IPADDR_IPV4:/--ip:/}"'
         '"${ip6:+s/^IPADDR_IPV6:/--ip6:/}")
     run_restricted_fail 125 "$said"

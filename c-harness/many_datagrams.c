@@ -57,7 +57,9 @@ static int pass(int fd, const char *how)
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
 	struct iovec data = { (char[]){ 'x' }, 1 };
 	struct mmsghdr message = { .msg_hdr = { .msg_iov = &data,
 						.msg_iovlen = 1,

@@ -105,7 +105,7 @@ pub fn mistake(why: &impl Text) {
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
     why.write(&mut hash);
     if SAID.swap(hash.0, Ordering::Relaxed) != hash.0 {
-        line(&(why, "; every IPv4 and IPv6 bind and connect is refused"));
+        line(&(why, "; every use of IPv4 and IPv6 is refused"));
     }
 }
 
