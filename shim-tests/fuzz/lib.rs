@@ -7,6 +7,10 @@
 //! cargo install cargo-bolero
 //! cargo bolero test -p ipaddr-fuzz --sanitizer NONE -T 10min list
 //! ```
+//!
+//! The longest run so far, libFuzzer for 300 seconds each on one core of a 2-core VM, November 2026:
+//! cmsg 182,630,707 inputs, sockaddr 202,175,805, list 35,591,442, carried 24,698,587, proc_cgroup
+//! 35,448,265. No failure.
 
 #![cfg(test)]
 
