@@ -12,6 +12,7 @@ use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
+use crate::source::keep_source;
 use crate::{log, quiet, real, socket};
 
 exported! {
@@ -103,29 +104,6 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
             Local::Bound(local) => keep_source("connect", fd, policy, local.ip(), endpoint),
             _ => Err(Refusal::judged("connect", fd, endpoint, policy, errno)),
         },
-    }
-}
-
-/// The socket is bound already: its address decides.
-pub fn keep_source(
-    call: &str,
-    fd: c_int,
-    policy: &Policy,
-    local: IpAddr,
-    remote: SocketAddr,
-) -> Result<Afterwards, Refusal> {
-    let request = Request::ConnectBound {
-        remote: remote.ip(),
-        local,
-    };
-    match judge(policy, request) {
-        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(
-            call, fd, remote, policy, local, errno,
-        )),
-        Verdict::Pass | Verdict::Rewrite(_) => {
-            log::passed(call, fd, remote);
-            Ok(Afterwards::Nothing)
-        }
     }
 }
 

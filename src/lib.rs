@@ -35,6 +35,7 @@ mod listen;
 mod local;
 mod log;
 mod memory;
+mod message;
 mod quiet;
 mod real;
 mod refusal;
@@ -46,6 +47,7 @@ mod setsockopt;
 mod settings;
 mod sockaddr;
 mod socket;
+mod source;
 mod syscall;
 
 /// At load, before main: look up the real functions, read the environment, and take the first

@@ -9,7 +9,7 @@ use libc::{IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo, socklen_t};
 use crate::entry::{Frame, by_number, exported, nothing_after};
 use crate::errno::Errno;
 use crate::sockaddr::is_refused;
-use crate::{real, send};
+use crate::{real, source};
 
 /// A frame with room for a copy of the option's value.
 #[repr(C)]
@@ -52,7 +52,7 @@ unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
             frame.pass(3, core::ptr::from_ref(copy).expose_provenance());
             frame.pass(4, size_of::<in6_pktinfo>());
             let source = IpAddr::V6(Ipv6Addr::from_octets(copy.ipi6_addr.s6_addr)).to_canonical();
-            if let Err(refusal) = send::judge_source("setsockopt", frame.fd(), source) {
+            if let Err(refusal) = source::judge_source("setsockopt", frame.fd(), source) {
                 return frame.refuse(refusal);
             }
         }

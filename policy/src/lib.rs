@@ -8,7 +8,7 @@
 //! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
 //! | [`policy`] | the levels narrowed down to one policy |
 //! | [`latch`] | a policy as text, carried over exec |
-//! | [`judge`] | what a policy says to a bind or a connect |
+//! | [`mod@judge`] | what a policy says to a bind or a connect |
 //! | [`text`] | messages |
 //!
 //! Nothing here allocates: the shim runs this code inside bind(2) and connect(2), which a program

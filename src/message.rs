@@ -1,0 +1,200 @@
+//! The message of sendmsg(2): copied into the frame and judged, or judged where it stands.
+
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::net::{IpAddr, Ipv4Addr};
+use core::ptr;
+
+use ipaddr_policy::judge::EPERM;
+use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
+
+use crate::cmsg;
+use crate::entry::{Afterwards, Frame};
+use crate::errno::Errno;
+use crate::refusal::Refusal;
+use crate::sockaddr::{Sockaddr, is_refused};
+use crate::source::{judge_source, needs_no_look, take_source};
+
+/// A frame with room for a copy of what sendmsg(2) is given.
+#[repr(C)]
+pub struct MessageFrame {
+    /// The arguments and what else every call keeps.
+    pub frame: Frame,
+    /// The copy. (A msghdr is its first field, and has its alignment.)
+    pub message: MaybeUninit<mmsghdr>,
+    control: Control,
+    /// For sendmmsg(2): whose length is to be told.
+    pub original: *mut mmsghdr,
+}
+
+/// Room for control messages. A longer block, which only some IPv6 extension headers need, is
+/// judged where it stands, and so may change before the kernel reads it.
+#[repr(C, align(8))]
+struct Control([MaybeUninit<u8>; 512]);
+
+impl MessageFrame {
+    /// Takes over the frame that the entry code has filled the arguments of.
+    ///
+    /// # Safety
+    /// As [`Frame::enter`].
+    pub unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
+        // SAFETY: the caller's promise; then every field is initialised that isn't MaybeUninit.
+        unsafe {
+            Frame::enter(frame.cast());
+            (&raw mut (*frame).original).write(ptr::null_mut());
+            &mut *frame
+        }
+    }
+
+    /// Copies a message into the frame, judges the copy, and has the real function get it.
+    ///
+    /// # Safety
+    /// `given` is as sendmsg(2) takes it.
+    pub unsafe fn judge_copy(
+        &mut self,
+        call: &str,
+        given: *const msghdr,
+        flags: c_int,
+    ) -> Result<Afterwards, Refusal> {
+        let fd = self.frame.fd();
+        // SAFETY: the caller's promise.
+        let msg_hdr = unsafe { given.read_unaligned() };
+        let message = self.message.write(mmsghdr {
+            msg_hdr,
+            msg_len: 0,
+        });
+        let mut parts = Parts::of(&message.msg_hdr);
+        // SAFETY: as above.
+        if let Some(copy) = unsafe { parts.copy_control(&mut self.control) } {
+            message.msg_hdr.msg_control = copy.cast();
+            parts.control = copy;
+            // SAFETY: the copy, whose bytes can be read, and written where a source was read.
+            unsafe {
+                parts.judge_sources(call, fd, |at, address| {
+                    copy.add(at).cast::<[u8; 4]>().write(address.octets());
+                })?;
+            }
+        } else {
+            let mut has_to_change = false;
+            // SAFETY: the caller's promise.
+            unsafe { parts.judge_sources(call, fd, |_, _| has_to_change = true)? };
+            if has_to_change {
+                return Err(Refusal::from(Errno(EPERM)));
+            }
+        }
+        // SAFETY: as above.
+        let remote =
+            unsafe { Sockaddr::read(self.frame.sockaddr_slot(), parts.name, parts.name_len) };
+        let afterwards = match remote {
+            Some(remote) if !needs_no_look(flags) => {
+                let (name, len) = remote.as_in();
+                message.msg_hdr.msg_name = name.cast_mut().cast();
+                message.msg_hdr.msg_namelen = len;
+                take_source(call, fd, flags, remote)
+            }
+            _ => Ok(Afterwards::Nothing),
+        };
+        let message = ptr::from_ref(message).expose_provenance();
+        self.frame.pass(1, message);
+        afterwards
+    }
+}
+
+/// How a message is sent that is judged where it stands.
+pub enum InPlace {
+    /// As it is.
+    Passes,
+    /// Only with another source, which is not for us to write there.
+    HasToChange,
+}
+
+/// Judges one message of sendmmsg(2).
+///
+/// # Safety
+/// `message` is one of those that sendmmsg(2) takes.
+pub unsafe fn judge_in_place(
+    call: &str,
+    fd: c_int,
+    message: *const mmsghdr,
+    flags: c_int,
+) -> Result<InPlace, Refusal> {
+    let mut slot = MaybeUninit::uninit();
+    let mut verdict = InPlace::Passes;
+    // SAFETY: the caller's promise.
+    let remote = unsafe {
+        let parts = Parts::of(&message.cast::<msghdr>().read_unaligned());
+        parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)?;
+        Sockaddr::read(&mut slot, parts.name, parts.name_len)
+    };
+    if let Some(remote) = remote
+        && !needs_no_look(flags)
+    {
+        take_source(call, fd, flags, remote)?;
+    }
+    Ok(verdict)
+}
+
+/// What is judged of a msghdr.
+struct Parts {
+    name: *const sockaddr,
+    name_len: socklen_t,
+    control: *const u8,
+    control_len: usize,
+}
+
+impl Parts {
+    fn of(message: &msghdr) -> Self {
+        Self {
+            name: message.msg_name.cast_const().cast(),
+            // Of a longer one the kernel takes the beginning; a negative length it refuses.
+            name_len: match c_int::try_from(message.msg_namelen) {
+                Ok(_) => message
+                    .msg_namelen
+                    .min(size_of::<sockaddr_storage>() as socklen_t),
+                Err(_) => message.msg_namelen,
+            },
+            control: message.msg_control.cast_const().cast(),
+            // In musl it is an int and padding that need not be zero.
+            control_len: message.msg_controllen & 0xffff_ffff,
+        }
+    }
+
+    /// Copies the control messages, if there are any and they fit.
+    ///
+    /// # Safety
+    /// They are as sendmsg(2) takes them.
+    unsafe fn copy_control(&self, to: &mut Control) -> Option<*mut u8> {
+        let fits = (1..=to.0.len()).contains(&self.control_len);
+        if !fits || is_refused(self.control) {
+            return None;
+        }
+        let to = to.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: the source by the caller's promise; the destination has room, just checked.
+        unsafe { ptr::copy_nonoverlapping(self.control, to, self.control_len) };
+        Some(to)
+    }
+
+    /// Judges the sources that the control messages choose. Calls `rewrite` for each that has to
+    /// become another IPv4 address, with the place of its four bytes.
+    ///
+    /// # Safety
+    /// The control messages are as sendmsg(2) takes them.
+    unsafe fn judge_sources(
+        &self,
+        call: &str,
+        fd: c_int,
+        mut rewrite: impl FnMut(usize, Ipv4Addr),
+    ) -> Result<(), Refusal> {
+        if is_refused(self.control) {
+            return Ok(());
+        }
+        // SAFETY: the caller's promise.
+        let read = unsafe { cmsg::reader(self.control, self.control_len) };
+        for source in cmsg::sources(self.control_len, read) {
+            if let Some(IpAddr::V4(instead)) = judge_source(call, fd, source.address)? {
+                rewrite(source.ipv4_at, instead);
+            }
+        }
+        Ok(())
+    }
+}

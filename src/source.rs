@@ -1,0 +1,147 @@
+//! The source of what a socket sends: whether it may have the one that it has or asks for, and
+//! which it gets if it has none.
+
+use core::ffi::c_int;
+use core::net::{IpAddr, SocketAddr};
+
+use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
+use libc::{AF_INET, AF_INET6, MSG_FASTOPEN};
+
+use crate::assignment::{self, Assignment};
+use crate::entry::Afterwards;
+use crate::local::Local;
+use crate::refusal::Refusal;
+use crate::sockaddr::Sockaddr;
+use crate::{datagrams, log, quiet, real, socket};
+
+/// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
+/// datagram sockets are all bound, there are none of IPv6, and streams are opened by connect(2).
+pub fn needs_no_look(flags: c_int) -> bool {
+    (datagrams::are_bound() && flags & MSG_FASTOPEN == 0)
+        || matches!(assignment::for_send(), Assignment::Unrestricted)
+}
+
+/// Reads who asks, judges, and sees to it that the socket has a source that it may use.
+///
+/// Asks the kernel for the socket's address first, where connect(2) binds first: most sockets that
+/// send are bound since the first time, and a bind that fails costs more than the question.
+pub fn take_source(
+    call: &str,
+    fd: c_int,
+    flags: c_int,
+    remote: &Sockaddr,
+) -> Result<Afterwards, Refusal> {
+    let Some(endpoint) = remote.send_endpoint() else {
+        return Ok(Afterwards::Nothing);
+    };
+    let policy = match assignment::for_send() {
+        Assignment::Unrestricted => return Ok(Afterwards::Nothing),
+        Assignment::Unusable => return Err(Refusal::unusable(call, fd, endpoint)),
+        Assignment::Restricted(policy) => policy,
+    };
+    if policy.family(Family::of(endpoint.ip())).is_unassigned() {
+        return Ok(Afterwards::Nothing);
+    }
+    if endpoint.is_ipv4() {
+        datagrams::note_asked(policy);
+    }
+    match Local::of(fd)? {
+        Local::NotInternet => Ok(Afterwards::Nothing),
+        Local::Bound(local) => keep_source(call, fd, policy, local.ip(), endpoint),
+        Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, endpoint),
+    }
+}
+
+fn bind_source(
+    call: &str,
+    fd: c_int,
+    flags: c_int,
+    policy: &Policy,
+    domain: c_int,
+    remote: &Sockaddr,
+    endpoint: SocketAddr,
+) -> Result<Afterwards, Refusal> {
+    let stream = socket::is_stream(fd);
+    let opens = flags & MSG_FASTOPEN != 0;
+    let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
+        (AF_INET, AF_INET6, _) => true,
+        (AF_INET6, AF_INET6, IpAddr::V6(_)) => false,
+        (AF_INET6, ..) => !socket::is_dual_stack(fd),
+        _ => false,
+    };
+    if kernel_refuses || (stream && !opens) {
+        return Ok(Afterwards::Nothing);
+    }
+    let request = Request::Connect {
+        remote: endpoint.ip(),
+    };
+    let source = match judge(policy, request) {
+        Verdict::Pass => return Ok(Afterwards::Nothing),
+        Verdict::Rewrite(source) => source,
+        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, endpoint, policy, errno)),
+    };
+    let sockaddr = remote.source(domain, source);
+    let (bound, afterwards) = if stream {
+        (
+            quiet::bind(fd, &sockaddr),
+            Afterwards::UndoQuietBind(domain),
+        )
+    } else {
+        // The kernel would take a port here too.
+        (real::bind_quietly(fd, &sockaddr), Afterwards::Nothing)
+    };
+    match (bound, Local::of(fd)?) {
+        (Ok(()), _) => {
+            log::quietly_bound(call, fd, source, endpoint);
+            Ok(afterwards)
+        }
+        // Another thread was faster.
+        (Err(_), Local::Bound(local)) => keep_source(call, fd, policy, local.ip(), endpoint),
+        (Err(errno), _) => Err(Refusal::from(errno)),
+    }
+}
+
+/// The socket is bound already: its address decides.
+pub fn keep_source(
+    call: &str,
+    fd: c_int,
+    policy: &Policy,
+    local: IpAddr,
+    remote: SocketAddr,
+) -> Result<Afterwards, Refusal> {
+    let request = Request::ConnectBound {
+        remote: remote.ip(),
+        local,
+    };
+    match judge(policy, request) {
+        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(
+            call, fd, remote, policy, local, errno,
+        )),
+        Verdict::Pass | Verdict::Rewrite(_) => {
+            log::passed(call, fd, remote);
+            Ok(Afterwards::Nothing)
+        }
+    }
+}
+
+/// A source that is chosen for a packet is judged as a bind to it would be. Returns the address
+/// that a wildcard becomes: of 0.0.0.0 the kernel makes what the route says, whatever the socket is
+/// bound to. (Of `::` it makes what the socket is bound to, so the caller lets it be.)
+pub fn judge_source(call: &str, fd: c_int, source: IpAddr) -> Result<Option<IpAddr>, Refusal> {
+    let asked = SocketAddr::new(source, 0);
+    let policy = match assignment::for_send() {
+        Assignment::Unrestricted => return Ok(None),
+        _ if !Local::of(fd)?.is_internet() => return Ok(None),
+        Assignment::Unusable => return Err(Refusal::unusable(call, fd, asked)),
+        Assignment::Restricted(policy) => policy,
+    };
+    let request = Request::Bind {
+        address: source,
+        dual_stack: false,
+    };
+    match judge(policy, request) {
+        Verdict::Deny(errno) => Err(Refusal::judged(call, fd, asked, policy, errno)),
+        Verdict::Rewrite(assigned) => Ok(Some(assigned)),
+        Verdict::Pass => Ok(None),
+    }
+}
