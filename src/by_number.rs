@@ -19,168 +19,79 @@ pub fn resolve() {
     }
 }
 
-/// syscall(2)
-///
-/// # Safety
-/// As syscall(2).
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
-    // The kernel looks at 32 bits of the number. A door's arguments move down by one register, the
-    // sixth comes from the stack, and the call goes on with the return address that is there.
-    #[cfg(target_arch = "x86_64")]
-    core::arch::naked_asm!(
-        ".cfi_startproc",
-        "lea rax, [rip + {bind}]",
-        "cmp edi, {bind_number}",
-        "je 2f",
-        "lea rax, [rip + {connect}]",
-        "cmp edi, {connect_number}",
-        "je 2f",
-        "lea rax, [rip + {listen}]",
-        "cmp edi, {listen_number}",
-        "je 2f",
-        "lea rax, [rip + {sendto}]",
-        "cmp edi, {sendto_number}",
-        "je 2f",
-        "lea rax, [rip + {sendmsg}]",
-        "cmp edi, {sendmsg_number}",
-        "je 2f",
-        "lea rax, [rip + {sendmmsg}]",
-        "cmp edi, {sendmmsg_number}",
-        "je 2f",
-        "lea rax, [rip + {setsockopt}]",
-        "cmp edi, {setsockopt_number}",
-        "je 2f",
-        "lea rax, [rip + {socket}]",
-        "cmp edi, {socket_number}",
-        "je 2f",
-        "lea rax, [rip + {recvmsg}]",
-        "cmp edi, {recvmsg_number}",
-        "je 2f",
-        "lea rax, [rip + {recvmmsg}]",
-        "cmp edi, {recvmmsg_number}",
-        "je 2f",
-        "lea rax, [rip + {pidfd_getfd}]",
-        "cmp edi, {pidfd_getfd_number}",
-        "je 2f",
-        "jmp [rip + {next}]",
-        "2:",
-        "mov rdi, rsi",
-        "mov rsi, rdx",
-        "mov rdx, rcx",
-        "mov rcx, r8",
-        "mov r8, r9",
-        "mov r9, [rsp + 8]",
-        "jmp rax",
-        ".cfi_endproc",
-        next = sym NEXT,
-        bind = sym bind::by_number,
-        bind_number = const libc::SYS_bind,
-        connect = sym connect::by_number,
-        connect_number = const libc::SYS_connect,
-        listen = sym listen::by_number,
-        listen_number = const libc::SYS_listen,
-        sendto = sym send::sendto_by_number,
-        sendto_number = const libc::SYS_sendto,
-        sendmsg = sym send::sendmsg_by_number,
-        sendmsg_number = const libc::SYS_sendmsg,
-        sendmmsg = sym send::sendmmsg_by_number,
-        sendmmsg_number = const libc::SYS_sendmmsg,
-        setsockopt = sym setsockopt::by_number,
-        setsockopt_number = const libc::SYS_setsockopt,
-        socket = sym descriptors::socket_by_number,
-        socket_number = const libc::SYS_socket,
-        recvmsg = sym descriptors::recvmsg_by_number,
-        recvmsg_number = const libc::SYS_recvmsg,
-        recvmmsg = sym descriptors::recvmmsg_by_number,
-        recvmmsg_number = const libc::SYS_recvmmsg,
-        pidfd_getfd = sym descriptors::pidfd_getfd_by_number,
-        pidfd_getfd_number = const libc::SYS_pidfd_getfd,
-    );
-    #[cfg(target_arch = "aarch64")]
-    core::arch::naked_asm!(
-        ".cfi_startproc",
-        "adrp x16, {bind}",
-        "add x16, x16, :lo12:{bind}",
-        "cmp w0, #{bind_number}",
-        "b.eq 2f",
-        "adrp x16, {connect}",
-        "add x16, x16, :lo12:{connect}",
-        "cmp w0, #{connect_number}",
-        "b.eq 2f",
-        "adrp x16, {listen}",
-        "add x16, x16, :lo12:{listen}",
-        "cmp w0, #{listen_number}",
-        "b.eq 2f",
-        "adrp x16, {sendto}",
-        "add x16, x16, :lo12:{sendto}",
-        "cmp w0, #{sendto_number}",
-        "b.eq 2f",
-        "adrp x16, {sendmsg}",
-        "add x16, x16, :lo12:{sendmsg}",
-        "cmp w0, #{sendmsg_number}",
-        "b.eq 2f",
-        "adrp x16, {sendmmsg}",
-        "add x16, x16, :lo12:{sendmmsg}",
-        "cmp w0, #{sendmmsg_number}",
-        "b.eq 2f",
-        "adrp x16, {setsockopt}",
-        "add x16, x16, :lo12:{setsockopt}",
-        "cmp w0, #{setsockopt_number}",
-        "b.eq 2f",
-        "adrp x16, {socket}",
-        "add x16, x16, :lo12:{socket}",
-        "cmp w0, #{socket_number}",
-        "b.eq 2f",
-        "adrp x16, {recvmsg}",
-        "add x16, x16, :lo12:{recvmsg}",
-        "cmp w0, #{recvmsg_number}",
-        "b.eq 2f",
-        "adrp x16, {recvmmsg}",
-        "add x16, x16, :lo12:{recvmmsg}",
-        "cmp w0, #{recvmmsg_number}",
-        "b.eq 2f",
-        "adrp x16, {pidfd_getfd}",
-        "add x16, x16, :lo12:{pidfd_getfd}",
-        "cmp w0, #{pidfd_getfd_number}",
-        "b.eq 2f",
-        "adrp x16, {next}",
-        "ldr x16, [x16, :lo12:{next}]",
-        "br x16",
-        "2:",
-        "mov x0, x1",
-        "mov x1, x2",
-        "mov x2, x3",
-        "mov x3, x4",
-        "mov x4, x5",
-        "mov x5, x6",
-        "br x16",
-        ".cfi_endproc",
-        next = sym NEXT,
-        bind = sym bind::by_number,
-        bind_number = const libc::SYS_bind,
-        connect = sym connect::by_number,
-        connect_number = const libc::SYS_connect,
-        listen = sym listen::by_number,
-        listen_number = const libc::SYS_listen,
-        sendto = sym send::sendto_by_number,
-        sendto_number = const libc::SYS_sendto,
-        sendmsg = sym send::sendmsg_by_number,
-        sendmsg_number = const libc::SYS_sendmsg,
-        sendmmsg = sym send::sendmmsg_by_number,
-        sendmmsg_number = const libc::SYS_sendmmsg,
-        setsockopt = sym setsockopt::by_number,
-        setsockopt_number = const libc::SYS_setsockopt,
-        socket = sym descriptors::socket_by_number,
-        socket_number = const libc::SYS_socket,
-        recvmsg = sym descriptors::recvmsg_by_number,
-        recvmsg_number = const libc::SYS_recvmsg,
-        recvmmsg = sym descriptors::recvmmsg_by_number,
-        recvmmsg_number = const libc::SYS_recvmmsg,
-        pidfd_getfd = sym descriptors::pidfd_getfd_by_number,
-        pidfd_getfd_number = const libc::SYS_pidfd_getfd,
-    );
+/// Defines syscall(2) with its doors. The kernel looks at 32 bits of the number. A door's arguments
+/// move down by one register, the sixth comes from the stack or the next register, and the call
+/// goes on with the return address that is there.
+macro_rules! syscall_with_doors {
+    ($($door:ident: $entry:path, $number_of:ident: $number:path;)+) => {
+        /// syscall(2)
+        ///
+        /// # Safety
+        /// As syscall(2).
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
+            #[cfg(target_arch = "x86_64")]
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                $(
+                    concat!("lea rax, [rip + {", stringify!($door), "}]"),
+                    concat!("cmp edi, {", stringify!($number_of), "}"),
+                    "je 2f",
+                )+
+                "jmp [rip + {next}]",
+                "2:",
+                "mov rdi, rsi",
+                "mov rsi, rdx",
+                "mov rdx, rcx",
+                "mov rcx, r8",
+                "mov r8, r9",
+                "mov r9, [rsp + 8]",
+                "jmp rax",
+                ".cfi_endproc",
+                next = sym NEXT,
+                $($door = sym $entry, $number_of = const $number,)+
+            );
+            #[cfg(target_arch = "aarch64")]
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                $(
+                    concat!("adrp x16, {", stringify!($door), "}"),
+                    concat!("add x16, x16, :lo12:{", stringify!($door), "}"),
+                    concat!("cmp w0, #{", stringify!($number_of), "}"),
+                    "b.eq 2f",
+                )+
+                "adrp x16, {next}",
+                "ldr x16, [x16, :lo12:{next}]",
+                "br x16",
+                "2:",
+                "mov x0, x1",
+                "mov x1, x2",
+                "mov x2, x3",
+                "mov x3, x4",
+                "mov x4, x5",
+                "mov x5, x6",
+                "br x16",
+                ".cfi_endproc",
+                next = sym NEXT,
+                $($door = sym $entry, $number_of = const $number,)+
+            );
+        }
+    };
+}
+
+syscall_with_doors! {
+    bind: bind::by_number, bind_number: libc::SYS_bind;
+    connect: connect::by_number, connect_number: libc::SYS_connect;
+    listen: listen::by_number, listen_number: libc::SYS_listen;
+    sendto: send::sendto_by_number, sendto_number: libc::SYS_sendto;
+    sendmsg: send::sendmsg_by_number, sendmsg_number: libc::SYS_sendmsg;
+    sendmmsg: send::sendmmsg_by_number, sendmmsg_number: libc::SYS_sendmmsg;
+    setsockopt: setsockopt::by_number, setsockopt_number: libc::SYS_setsockopt;
+    socket: descriptors::socket_by_number, socket_number: libc::SYS_socket;
+    recvmsg: descriptors::recvmsg_by_number, recvmsg_number: libc::SYS_recvmsg;
+    recvmmsg: descriptors::recvmmsg_by_number, recvmmsg_number: libc::SYS_recvmmsg;
+    pidfd_getfd: descriptors::pidfd_getfd_by_number, pidfd_getfd_number: libc::SYS_pidfd_getfd;
 }
 
 /// syscall(2) for whoever calls it before our constructor, or where there is no other.
