@@ -70,6 +70,12 @@ pub fn load() {
         // a shared reference, and of the text nobody has any.
         let (policy, text) = unsafe { (&(*scratch).policy, &mut (*scratch).text) };
         exec::carry(policy, text);
+        return;
+    }
+    let settings = settings::get();
+    // What is carried already, and in conflict, stays.
+    if LATCH.get().is_none() && settings.latch.is_none() && !nothing_to_read(settings) {
+        exec::reserve();
     }
 }
 
@@ -112,7 +118,10 @@ fn read() -> Assignment {
     // SAFETY: as above.
     let carried = unsafe { (*scratch.as_ptr()).is_to_be_carried };
     match LATCH.set(policy) {
-        Ok(()) if carried => TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release),
+        Ok(()) if carried => {
+            TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release);
+            exec::fill(policy);
+        }
         Ok(()) => {}
         Err(_) => give_back(scratch),
     }

@@ -5,11 +5,13 @@
 //! The environment carries it, in a variable of which [`ipaddr_policy::latch`] has the form: the
 //! next program takes it for the outermost level of its policy, so that its cgroup may narrow it
 //! and nothing else. Set at load, while the process has no other threads, and only for what was
-//! read from files: variables carry themselves.
+//! read from files: variables carry themselves. Where there is a policy directory and nothing is
+//! assigned yet, the variable is set to nothing, and gets its value when an assignment comes.
 
 use core::ffi::{CStr, c_char};
 use core::ptr;
 use core::slice;
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 use ipaddr_policy::Policy;
 use ipaddr_policy::latch::Latch;
@@ -20,7 +22,15 @@ use crate::settings;
 
 const NAME: &[u8] = b"IPADDR_LATCH=";
 
-/// Puts the policy into environ(7), using `memory`, which nobody else does from now on.
+/// Room for the variable of a process whose assignment comes late. A policy whose text is longer
+/// isn't carried then.
+const RESERVED: usize = 4096;
+
+/// The value of the variable, empty, in `RESERVED - NAME.len()` bytes that only [`fill`] writes to;
+/// null where none is reserved.
+static VALUE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+
+/// At load: puts the policy into environ(7), using `memory`, which nobody else does from now on.
 ///
 /// Where there isn't enough memory the variable is left out: the next program then reads the files
 /// anew.
@@ -37,11 +47,63 @@ pub fn carry(policy: &Policy, memory: &'static mut [u8]) {
         return;
     };
     // SAFETY: at load nobody changes environ.
-    let old = unsafe { settings::environment() };
-    if old.iter().any(|&entry| is(entry, line)) {
+    let there = unsafe { settings::environment() };
+    if !there.iter().any(|&entry| is(entry, line)) {
+        put_into_environment(line, rest);
+    }
+}
+
+/// At load: puts the variable into environ(7) with no value, for an assignment that may come later.
+pub fn reserve() {
+    let pages: *mut u8 = memory::map_bytes(RESERVED).cast();
+    if pages.is_null() {
         return;
     }
-    let Some(new) = room(rest, old.len() + 2) else {
+    // SAFETY: so many are mapped, zeroed, and nobody else knows of them.
+    let line = unsafe { slice::from_raw_parts_mut(pages, RESERVED) };
+    let (name, value) = line.split_at_mut(NAME.len());
+    name.copy_from_slice(NAME);
+    VALUE.store(value.as_mut_ptr(), Ordering::Release);
+    // SAFETY: the bytes of the value may change from now on, so no reference to them is kept; the
+    // name and a null behind it stay.
+    let line = unsafe { slice::from_raw_parts(pages, NAME.len() + 1) };
+    put_into_environment(line, &mut []);
+}
+
+/// When an assignment comes late: gives the reserved variable its value. The first byte last, so
+/// that an exec in another thread meanwhile sees none rather than a part of it.
+pub fn fill(policy: &Policy) {
+    let value = VALUE.swap(ptr::null_mut(), Ordering::Acquire);
+    if value.is_null() {
+        return;
+    }
+    // SAFETY: swapped out, so nobody else writes to it.
+    let value = unsafe { slice::from_raw_parts_mut(value, RESERVED - NAME.len()) };
+    let [first, others @ ..] = value else {
+        return;
+    };
+    let mut line = AllButFirst {
+        first: 0,
+        others: Line {
+            memory: others,
+            len: 0,
+        },
+        is_empty: true,
+    };
+    Latch(policy).write(&mut line);
+    // A null has to be left behind it.
+    if line.others.len < line.others.memory.len() {
+        let byte = line.first;
+        // SAFETY: a byte that is ours.
+        unsafe { AtomicU8::from_ptr(first) }.store(byte, Ordering::Release);
+    }
+}
+
+/// Replaces environ(7) by one with this variable, using `memory` for it if there is enough.
+fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) {
+    // SAFETY: at load nobody changes environ.
+    let old = unsafe { settings::environment() };
+    let Some(new) = room(memory, old.len() + 2) else {
         return;
     };
     let others = old.iter().filter(|&&entry| !is_named(entry));
@@ -76,6 +138,26 @@ fn is_named(entry: *const c_char) -> bool {
 fn is(entry: *const c_char, line: &[u8]) -> bool {
     // SAFETY: as above.
     unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul() == line
+}
+
+/// Keeps the first byte apart.
+struct AllButFirst<'a> {
+    first: u8,
+    others: Line<'a>,
+    is_empty: bool,
+}
+
+impl Sink for AllButFirst<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        match bytes {
+            [first, others @ ..] if self.is_empty => {
+                self.first = *first;
+                self.is_empty = false;
+                self.others.put(others);
+            }
+            _ => self.others.put(bytes),
+        }
+    }
 }
 
 /// What doesn't fit makes it too long for `memory`, which is noticed.

@@ -146,6 +146,8 @@ impl Settings {
             Some(b"LOG_FILE") if trusted => &mut self.log_file,
             Some(b"IPV4") => &mut self.ipv4,
             Some(b"IPV6") => &mut self.ipv6,
+            // Reserved, and never filled.
+            Some(b"LATCH") if value.is_empty() => return,
             Some(b"LATCH") => &mut self.latch,
             Some(b"LOG") => &mut self.log,
             _ => return,

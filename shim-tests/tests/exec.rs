@@ -91,6 +91,52 @@ fn into_a_narrower_one() {
     assert_eq!(out, "0 127.0.0.3", "{err}");
 }
 
+/// The assignment comes late, in a directory that was there, and then the process is moved.
+#[test]
+fn an_assignment_that_came_late() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    std::fs::remove_file(policy.path().join(from.name()).join("ipaddr.ipv4")).expect("it is there");
+    for (list, expected) in [
+        ("127.0.0.4\n", "EPERM 0.0.0.0"),
+        ("127.0.0.3\n", "0 127.0.0.3"),
+    ] {
+        let mut child = Shim::policy(policy.path())
+            .cgroup(&from)
+            .command(harness("late_exec"))
+            .arg(harness("bind"))
+            .args(["tcp4", "0.0.0.0", "0"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut input = child.stdin.take().expect("piped");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = || {
+            let mut line = String::new();
+            output.read_line(&mut line).expect("it answers");
+            line.split_whitespace()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(line(), "ready");
+        input.write_all(b"bind\n").expect("it reads");
+        assert_eq!(line(), "0 0.0.0.0");
+        let file = policy.write(from.name(), "ipv4", "127.0.0.2\n127.0.0.3\n");
+        input.write_all(b"bind\n").expect("it reads");
+        assert_eq!(line(), "0 127.0.0.2");
+        policy.write(to.name(), "ipv4", list);
+        to.take(child.id());
+        input.write_all(b"exec\n").expect("it reads");
+        assert_eq!(line(), expected, "{list}");
+        child.wait().expect("it is our child");
+        std::fs::remove_file(file).expect("it is there");
+    }
+}
+
 /// A variable of the process's own is part of what sticks once a file limits it.
 #[test]
 fn with_a_variable() {
@@ -159,6 +205,9 @@ fn the_rest_of_the_environment() {
             "{count}"
         );
     }
+    // Room is kept where an assignment may come.
+    let run = Shim::policy(PolicyDir::new().path()).run("env", &[]);
+    assert!(run.out.ends_with("IPADDR_LATCH="), "{}", run.out);
     // Nothing is added where nothing is assigned, or by a variable only.
     for shim in [Shim::new(), Shim::ipv4("127.0.0.2")] {
         let run = shim.run("env", &[]);
