@@ -141,7 +141,8 @@ test_musl() {
     fi
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
         --test bad_input --test bind_table --test connect_table --test doors \
-        --test ephemeral_ports --test exec --test guest --test many_datagrams
+        --test ephemeral_ports --test exec --test guest --test many_datagrams \
+        --test random_calls
 }
 
 # A real program of that libc.

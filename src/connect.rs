@@ -12,7 +12,7 @@ use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::source::keep_source;
+use crate::source::{bind_as_wildcard, keep_source};
 use crate::{log, quiet, real, socket};
 
 exported! {
@@ -129,6 +129,10 @@ fn without_quiet_bind(
         _ => false,
     };
     if kernel_refuses {
+        // But it binds a datagram socket before it does.
+        if socket::is_datagram(fd) {
+            bind_as_wildcard("connect", fd, domain, Some(policy))?;
+        }
         return Ok(Afterwards::Nothing);
     }
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be

@@ -1,7 +1,7 @@
 //! listen(2), which binds a socket that isn't bound: to the wildcard, but for us.
 
 use core::ffi::{c_int, c_void};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{Ipv6Addr, SocketAddr};
 
 use ipaddr_policy::{Policy, Request, Verdict, judge};
 
@@ -10,7 +10,7 @@ use crate::entry::{Frame, by_number, exported, nothing_after};
 use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
-use crate::sockaddr::Sockaddr;
+use crate::source::bind_as_wildcard;
 use crate::{log, real, socket};
 
 exported! {
@@ -55,46 +55,23 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
     if !socket::listens_at_all(fd) {
         return Ok(());
     }
-    let (local, unbound) = match Local::of(fd)? {
+    let local = match Local::of(fd)? {
         Local::NotInternet => return Ok(()),
-        Local::Bound(local) => (local, None),
-        Local::Unbound(domain) => (wildcard(domain), Some(domain)),
+        Local::Unbound(domain) => return bind_as_wildcard("listen", fd, domain, policy),
+        Local::Bound(local) => local,
     };
     let policy = policy.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
-    match (judge(policy, request(fd, local.ip())), unbound) {
-        (Verdict::Pass, _) => {
+    let request = Request::Bind {
+        address: local.ip(),
+        dual_stack: local.ip() == Ipv6Addr::UNSPECIFIED && socket::is_dual_stack(fd),
+    };
+    match judge(policy, request) {
+        Verdict::Pass => {
             log::passed("listen", fd, local);
             Ok(())
         }
-        (Verdict::Rewrite(address), Some(domain)) => bind(fd, domain, local, address),
-        (Verdict::Deny(errno), Some(_)) => Err(Refusal::judged("listen", fd, local, policy, errno)),
-        (_, None) => keep_address(fd, local, policy),
+        Verdict::Rewrite(_) | Verdict::Deny(_) => keep_address(fd, local, policy),
     }
-}
-
-fn request(fd: c_int, address: IpAddr) -> Request {
-    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
-    Request::Bind {
-        address,
-        dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
-    }
-}
-
-fn wildcard(domain: c_int) -> SocketAddr {
-    let address = if domain == libc::AF_INET6 {
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-    } else {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-    };
-    SocketAddr::new(address, 0)
-}
-
-fn bind(fd: c_int, domain: c_int, asked: SocketAddr, address: IpAddr) -> Result<(), Refusal> {
-    let mut sockaddr = Sockaddr::wildcard(domain);
-    sockaddr.set_address(address);
-    real::bind_quietly(fd, &sockaddr)?;
-    log::rewritten("listen", fd, asked, address);
-    Ok(())
 }
 
 /// A socket that somebody else has bound can't be moved from userspace. One that listens already,

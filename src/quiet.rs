@@ -51,7 +51,9 @@ pub fn undo_dissolved(fd: c_int) {
 
 /// With `IP_BIND_ADDRESS_NO_PORT` a socket without a port can be bound again, to the wildcard too.
 fn unbind(fd: c_int, family: c_int) {
-    if !datagrams::stay_bound() {
+    // Without it the wildcard would get a port, and with that the socket every address.
+    socket::set_bind_address_no_port(fd, true);
+    if !datagrams::stay_bound() && socket::has_bind_address_no_port(fd) {
         let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
         // Another thread may have gone through the sockets meanwhile, and counted this one.
         if datagrams::stay_bound() {

@@ -57,6 +57,11 @@ pub fn is_stream(fd: c_int) -> bool {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)
 }
 
+/// Whether the socket is a datagram one, see socket(2).
+pub fn is_datagram(fd: c_int) -> bool {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_DGRAM)
+}
+
 /// Whether listen(2) is for sockets of this type.
 pub fn listens_at_all(fd: c_int) -> bool {
     let kind = option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE);

@@ -32,7 +32,7 @@ pub fn take_source(
     remote: &Sockaddr,
 ) -> Result<Afterwards, Refusal> {
     let Some(endpoint) = remote.send_endpoint() else {
-        return Ok(Afterwards::Nothing);
+        return fail_from_address(call, fd);
     };
     let policy = match assignment::for_send() {
         Assignment::Unrestricted => return Ok(Afterwards::Nothing),
@@ -52,6 +52,51 @@ pub fn take_source(
     }
 }
 
+/// A destination that the kernel refuses: but it binds a datagram socket before it does.
+#[cold]
+fn fail_from_address(call: &str, fd: c_int) -> Result<Afterwards, Refusal> {
+    let policy = match assignment::for_send() {
+        Assignment::Unrestricted => return Ok(Afterwards::Nothing),
+        Assignment::Unusable => None,
+        Assignment::Restricted(policy) => Some(policy),
+    };
+    if let Local::Unbound(domain) = Local::of(fd)?
+        && socket::is_datagram(fd)
+    {
+        bind_as_wildcard(call, fd, domain, policy)?;
+    }
+    Ok(Afterwards::Nothing)
+}
+
+/// Binds a socket that isn't bound as a bind to the wildcard address and port 0 would, before the
+/// kernel does it; no policy is one that can't be used.
+pub fn bind_as_wildcard(
+    call: &str,
+    fd: c_int,
+    domain: c_int,
+    policy: Option<&Policy>,
+) -> Result<(), Refusal> {
+    let mut sockaddr = Sockaddr::wildcard(domain);
+    let Some(asked) = sockaddr.endpoint() else {
+        return Ok(());
+    };
+    let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;
+    let request = Request::Bind {
+        address: asked.ip(),
+        dual_stack: domain == AF_INET6 && socket::is_dual_stack(fd),
+    };
+    match judge(policy, request) {
+        Verdict::Pass => log::passed(call, fd, asked),
+        Verdict::Rewrite(address) => {
+            sockaddr.set_address(address);
+            real::bind_quietly(fd, &sockaddr)?;
+            log::rewritten(call, fd, asked, address);
+        }
+        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, asked, policy, errno)),
+    }
+    Ok(())
+}
+
 fn bind_source(
     call: &str,
     fd: c_int,
@@ -69,8 +114,11 @@ fn bind_source(
         (AF_INET6, ..) => !socket::is_dual_stack(fd),
         _ => false,
     };
-    if kernel_refuses || (stream && !opens) {
+    if stream && !opens {
         return Ok(Afterwards::Nothing);
+    }
+    if kernel_refuses {
+        return fail_from_address(call, fd);
     }
     let request = Request::Connect {
         remote: endpoint.ip(),

@@ -135,6 +135,21 @@ fn fast_open_leaves_from_the_address() {
     }
 }
 
+/// The kernel binds a datagram socket before it looks at the destination.
+#[test]
+fn destinations_that_the_kernel_refuses() {
+    for how in SENDS {
+        let arguments = ["udp4", how, "::ffff:127.0.0.1", "9"];
+        let bare = Shim::without().harness("send", &arguments);
+        assert_eq!(outcome(&bare.words()), ("EAFNOSUPPORT", "0.0.0.0"));
+        let run = Shim::ipv4(ADDRESS).harness("send", &arguments);
+        assert_eq!(outcome(&run.words()), ("EAFNOSUPPORT", ADDRESS), "{how}");
+    }
+    let arguments = ["udp4", "::ffff:127.0.0.1", "9"];
+    let run = Shim::ipv4(ADDRESS).harness("connect", &arguments);
+    assert_eq!(run.words()[..2], ["EAFNOSUPPORT", ADDRESS], "{run:?}");
+}
+
 /// A stream socket that isn't connected has no use for a destination.
 #[test]
 fn a_stream_that_is_not_connected() {
