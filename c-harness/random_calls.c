@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "harness.h"
+#include "pktinfo.h"
 #include "raw.h"
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -73,21 +74,16 @@ static const char *some_address(void)
 
 static void send_message(int slot, int many)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control;
-	struct sockaddr_storage to, source;
+	union control controls[3];
+	struct sockaddr_storage to;
 	struct iovec data = { "m", 1 };
 	struct mmsghdr messages[3];
-	const char *name = some_address();
-	int with_source = pick(2), count = many ? 1 + pick(3) : 1;
+	const char *source = pick(2) ? some_address() : "-";
+	int count = many ? 1 + pick(3) : 1;
 	socklen_t length = destination(&to, slots[slot]);
 	long result;
 
 	memset(messages, 0, sizeof(messages));
-	memset(&control, 0, sizeof(control));
-	make_sockaddr(&source, name, 0);
 	for (int i = 0; i < count; i++) {
 		struct msghdr *message = &messages[i].msg_hdr;
 
@@ -95,30 +91,11 @@ static void send_message(int slot, int many)
 		message->msg_namelen = length;
 		message->msg_iov = &data;
 		message->msg_iovlen = 1;
-		if (!with_source)
-			continue;
-		message->msg_control = &control;
-		if (source.ss_family == AF_INET) {
-			struct in_pktinfo info = { .ipi_spec_dst = ((struct sockaddr_in *)&source)->sin_addr };
-
-			control.header.cmsg_level = IPPROTO_IP;
-			control.header.cmsg_type = IP_PKTINFO;
-			control.header.cmsg_len = CMSG_LEN(sizeof(info));
-			memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
-		} else {
-			struct in6_pktinfo info = { .ipi6_addr = ((struct sockaddr_in6 *)&source)->sin6_addr };
-
-			control.header.cmsg_level = IPPROTO_IPV6;
-			control.header.cmsg_type = IPV6_PKTINFO;
-			control.header.cmsg_len = CMSG_LEN(sizeof(info));
-			memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
-		}
-		message->msg_controllen = CMSG_ALIGN(control.header.cmsg_len);
+		choose_source(message, &controls[i], source);
 	}
 	result = many ? sendmmsg(slots[slot], messages, (unsigned int)count, MSG_NOSIGNAL | MSG_DONTWAIT) :
 			sendmsg(slots[slot], &messages[0].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
-	done(result, "%d %s family %d source %s", slot, many ? "sendmmsg" : "sendmsg", to.ss_family,
-	     with_source ? name : "-");
+	done(result, "%d %s family %d source %s", slot, many ? "sendmmsg" : "sendmsg", to.ss_family, source);
 }
 
 /* One that no library has seen, through a socket pair. */
