@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "harness.h"
+#include "pass.h"
 #include "raw.h"
 #include <pthread.h>
 #include <sched.h>
@@ -49,40 +50,6 @@ static int unseen_socket(void)
 static int new_socket(void)
 {
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-}
-
-/* Through a socket pair; received by recvmsg, recvmmsg or syscall(2). */
-static int pass(int fd, const char *how)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
-				  .cmsg_level = SOL_SOCKET,
-				  .cmsg_type = SCM_RIGHTS } };
-	struct iovec data = { (char[]){ 'x' }, 1 };
-	struct mmsghdr message = { .msg_hdr = { .msg_iov = &data,
-						.msg_iovlen = 1,
-						.msg_control = &control,
-						.msg_controllen = sizeof(control) } };
-	int pair[2], result, received;
-
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 ||
-	    raw_call(SYS_sendmsg, pair[0], (long)&message.msg_hdr, 0) < 0)
-		die("pass");
-	raw_call(SYS_close, fd, 0, 0);
-	message.msg_hdr.msg_controllen = sizeof(control);
-	if (strcmp(how, "recvmmsg") == 0)
-		result = recvmmsg(pair[1], &message, 1, 0, NULL);
-	else if (strcmp(how, "number") == 0)
-		result = (int)syscall(SYS_recvmsg, pair[1], &message.msg_hdr, 0);
-	else
-		result = (int)recvmsg(pair[1], &message.msg_hdr, 0);
-	if (result < 0)
-		die("receive");
-	memcpy(&received, CMSG_DATA(&control.header), sizeof(received));
-	return received;
 }
 
 static pthread_barrier_t barrier;

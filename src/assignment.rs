@@ -72,9 +72,10 @@ pub fn load() {
         exec::carry(policy, text);
         return;
     }
-    let settings = settings::get();
-    // What is carried already, and in conflict, stays.
-    if LATCH.get().is_none() && settings.latch.is_none() && !nothing_to_read(settings) {
+    // A look that had something to read, and found no assignment, has left its memory. What is
+    // carried already, and in conflict, stays.
+    let may_come = LATCH.get().is_none() && !SPARE.load(Ordering::Relaxed).is_null();
+    if may_come && settings::get().latch.is_none() {
         exec::reserve();
     }
 }
@@ -119,8 +120,9 @@ fn read() -> Assignment {
     let carried = unsafe { (*scratch.as_ptr()).is_to_be_carried };
     match LATCH.set(policy) {
         Ok(()) if carried => {
+            // SAFETY: as in `load`; that takes them only after this.
+            exec::fill(policy, unsafe { &mut (*scratch.as_ptr()).text });
             TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release);
-            exec::fill(policy);
         }
         Ok(()) => {}
         Err(_) => give_back(scratch),

@@ -1,6 +1,7 @@
 //! bind(2)
 
 use core::ffi::{c_int, c_void};
+use core::net::IpAddr;
 
 use ipaddr_policy::{Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
@@ -40,13 +41,7 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
         Assignment::Unusable => return Err(Refusal::unusable("bind", fd, local)),
         Assignment::Restricted(policy) => policy,
     };
-    let address = local.ip();
-    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
-    let request = Request::Bind {
-        address,
-        dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
-    };
-    match judge(policy, request) {
+    match judge(policy, request(fd, local.ip())) {
         Verdict::Pass => {
             if local.port() == 0 {
                 quiet::note_chosen_source(fd);
@@ -60,5 +55,14 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
             Ok(Afterwards::Nothing)
         }
         Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, local, policy, errno)),
+    }
+}
+
+/// A bind of this socket to `address`. What it is matters for `::` only, so only then is it asked.
+pub fn request(fd: c_int, address: IpAddr) -> Request {
+    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
+    Request::Bind {
+        address,
+        dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
     }
 }

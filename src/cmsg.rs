@@ -9,6 +9,7 @@ use core::ptr;
 
 use libc::{
     IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO, SCM_RIGHTS, SOL_SOCKET, c_int, cmsghdr,
+    msghdr,
 };
 
 /// The older number of `IPV6_PKTINFO`, of RFC 2292, which Linux still takes.
@@ -59,6 +60,13 @@ pub fn sources(
 /// Whether the control messages in `len` bytes bring descriptors, see `SCM_RIGHTS` in unix(7).
 pub fn has_descriptors(len: usize, read: impl Fn(usize) -> [u8; LOOKED_AT]) -> bool {
     messages(len, read).any(|message| (message.level, message.kind) == (SOL_SOCKET, SCM_RIGHTS))
+}
+
+/// The control messages of a message: where they stand, and how many bytes they take.
+pub fn of(message: &msghdr) -> (*const u8, usize) {
+    // In musl the length is an int and padding that need not be zero.
+    let len = message.msg_controllen & 0xffff_ffff;
+    (message.msg_control.cast_const().cast(), len)
 }
 
 /// Reads control messages where they stand.

@@ -12,8 +12,8 @@ use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::source::{bind_as_wildcard, keep_source};
-use crate::{log, quiet, real, socket};
+use crate::source::{fail_from_address, keep_source, kernel_refuses};
+use crate::{log, quiet, real};
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
@@ -122,18 +122,8 @@ fn without_quiet_bind(
         Local::NotInternet => return Ok(Afterwards::Nothing),
         Local::Unbound(domain) => domain,
     };
-    let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
-        (AF_INET, AF_INET6, _) => true,
-        (AF_INET6, AF_INET, _) => socket::is_tcp(fd) || !socket::is_dual_stack(fd),
-        (AF_INET6, AF_INET6, IpAddr::V4(_)) => !socket::is_dual_stack(fd),
-        _ => false,
-    };
-    if kernel_refuses {
-        // But it binds a datagram socket before it does.
-        if socket::is_datagram(fd) {
-            bind_as_wildcard("connect", fd, domain, Some(policy))?;
-        }
-        return Ok(Afterwards::Nothing);
+    if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
+        return fail_from_address("connect", fd, domain, Some(policy));
     }
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be
     // v4-mapped then.

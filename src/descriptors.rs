@@ -141,14 +141,12 @@ unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isize {
 /// `message` is what recvmsg(2) has written to.
 unsafe fn look_for_descriptors(message: *const msghdr) {
     // SAFETY: the caller's promise.
-    let (control, len) = unsafe { ((*message).msg_control, (*message).msg_controllen) };
+    let (control, len) = cmsg::of(unsafe { &*message });
     if is_refused(control) {
         return;
     }
-    // In musl the length is an int and padding that need not be zero.
-    let len = len & 0xffff_ffff;
     // SAFETY: within `len`, which the kernel has written.
-    if cmsg::has_descriptors(len, unsafe { cmsg::reader(control.cast(), len) }) {
+    if cmsg::has_descriptors(len, unsafe { cmsg::reader(control, len) }) {
         datagrams::give_up();
     }
 }

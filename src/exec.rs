@@ -70,33 +70,32 @@ pub fn reserve() {
     put_into_environment(line, &mut []);
 }
 
-/// When an assignment comes late: gives the reserved variable its value. The first byte last, so
-/// that an exec in another thread meanwhile sees none rather than a part of it.
-pub fn fill(policy: &Policy) {
+/// When an assignment comes late: gives the reserved variable its value, written in `memory` first.
+/// The first byte last, so that an exec in another thread meanwhile sees none rather than a part
+/// of it.
+pub fn fill(policy: &Policy, memory: &mut [u8]) {
     let value = VALUE.swap(ptr::null_mut(), Ordering::Acquire);
     if value.is_null() {
         return;
     }
     // SAFETY: swapped out, so nobody else writes to it.
     let value = unsafe { slice::from_raw_parts_mut(value, RESERVED - NAME.len()) };
-    let [first, others @ ..] = value else {
-        return;
-    };
-    let mut line = AllButFirst {
-        first: 0,
-        others: Line {
-            memory: others,
-            len: 0,
-        },
-        is_empty: true,
-    };
+    let mut line = Line { memory, len: 0 };
     Latch(policy).write(&mut line);
     // A null has to be left behind it.
-    if line.others.len < line.others.memory.len() {
-        let byte = line.first;
-        // SAFETY: a byte that is ours.
-        unsafe { AtomicU8::from_ptr(first) }.store(byte, Ordering::Release);
+    let text = line.memory.get(..line.len);
+    let Some(text) = text.filter(|text| text.len() < value.len()) else {
+        return;
+    };
+    let (Some((to_first, to)), Some((first, from))) = (value.split_first_mut(), text.split_first())
+    else {
+        return;
+    };
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
+    // SAFETY: a byte that is ours.
+    unsafe { AtomicU8::from_ptr(to_first) }.store(*first, Ordering::Release);
 }
 
 /// Replaces environ(7) by one with this variable, using `memory` for it if there is enough.
@@ -138,26 +137,6 @@ fn is_named(entry: *const c_char) -> bool {
 fn is(entry: *const c_char, line: &[u8]) -> bool {
     // SAFETY: as above.
     unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul() == line
-}
-
-/// Keeps the first byte apart.
-struct AllButFirst<'a> {
-    first: u8,
-    others: Line<'a>,
-    is_empty: bool,
-}
-
-impl Sink for AllButFirst<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        match bytes {
-            [first, others @ ..] if self.is_empty => {
-                self.first = *first;
-                self.is_empty = false;
-                self.others.put(others);
-            }
-            _ => self.others.put(bytes),
-        }
-    }
 }
 
 /// What doesn't fit makes it too long for `memory`, which is noticed.

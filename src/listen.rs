@@ -1,9 +1,9 @@
 //! listen(2), which binds a socket that isn't bound: to the wildcard, but for us.
 
 use core::ffi::{c_int, c_void};
-use core::net::{Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 
-use ipaddr_policy::{Policy, Request, Verdict, judge};
+use ipaddr_policy::{Policy, Verdict, judge};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Frame, by_number, exported, nothing_after};
@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::source::bind_as_wildcard;
-use crate::{log, real, socket};
+use crate::{bind, log, real, socket};
 
 exported! {
     /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
@@ -61,11 +61,7 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
         Local::Bound(local) => local,
     };
     let policy = policy.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
-    let request = Request::Bind {
-        address: local.ip(),
-        dual_stack: local.ip() == Ipv6Addr::UNSPECIFIED && socket::is_dual_stack(fd),
-    };
-    match judge(policy, request) {
+    match judge(policy, bind::request(fd, local.ip())) {
         Verdict::Pass => {
             log::passed("listen", fd, local);
             Ok(())

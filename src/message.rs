@@ -144,6 +144,7 @@ struct Parts {
 
 impl Parts {
     fn of(message: &msghdr) -> Self {
+        let (control, control_len) = cmsg::of(message);
         Self {
             name: message.msg_name.cast_const().cast(),
             // Of a longer one the kernel takes the beginning; a negative length it refuses.
@@ -153,9 +154,8 @@ impl Parts {
                     .min(size_of::<sockaddr_storage>() as socklen_t),
                 Err(_) => message.msg_namelen,
             },
-            control: message.msg_control.cast_const().cast(),
-            // In musl it is an int and padding that need not be zero.
-            control_len: message.msg_controllen & 0xffff_ffff,
+            control,
+            control_len,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::entry::Afterwards;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{datagrams, log, quiet, real, socket};
+use crate::{bind, datagrams, log, quiet, real, socket};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, there are none of IPv6, and streams are opened by connect(2).
@@ -32,7 +32,7 @@ pub fn take_source(
     remote: &Sockaddr,
 ) -> Result<Afterwards, Refusal> {
     let Some(endpoint) = remote.send_endpoint() else {
-        return fail_from_address(call, fd);
+        return no_endpoint(call, fd);
     };
     let policy = match assignment::for_send() {
         Assignment::Unrestricted => return Ok(Afterwards::Nothing),
@@ -52,17 +52,40 @@ pub fn take_source(
     }
 }
 
-/// A destination that the kernel refuses: but it binds a datagram socket before it does.
+/// A destination that is no address of IPv4 or IPv6.
 #[cold]
-fn fail_from_address(call: &str, fd: c_int) -> Result<Afterwards, Refusal> {
+fn no_endpoint(call: &str, fd: c_int) -> Result<Afterwards, Refusal> {
     let policy = match assignment::for_send() {
         Assignment::Unrestricted => return Ok(Afterwards::Nothing),
         Assignment::Unusable => None,
         Assignment::Restricted(policy) => Some(policy),
     };
-    if let Local::Unbound(domain) = Local::of(fd)?
-        && socket::is_datagram(fd)
-    {
+    match Local::of(fd)? {
+        Local::Unbound(domain) => fail_from_address(call, fd, domain, policy),
+        _ => Ok(Afterwards::Nothing),
+    }
+}
+
+/// Whether the kernel refuses to reach `remote`, in a sockaddr of this family, from a socket of
+/// this domain that isn't bound.
+pub fn kernel_refuses(fd: c_int, domain: c_int, family: c_int, remote: IpAddr) -> bool {
+    match (domain, family, remote) {
+        (AF_INET, AF_INET6, _) => true,
+        (AF_INET6, AF_INET, _) => socket::is_tcp(fd) || !socket::is_dual_stack(fd),
+        (AF_INET6, AF_INET6, IpAddr::V4(_)) => !socket::is_dual_stack(fd),
+        _ => false,
+    }
+}
+
+/// Leaves a call to the kernel that refuses its destination: it binds a datagram socket before it
+/// does.
+pub fn fail_from_address(
+    call: &str,
+    fd: c_int,
+    domain: c_int,
+    policy: Option<&Policy>,
+) -> Result<Afterwards, Refusal> {
+    if socket::is_datagram(fd) {
         bind_as_wildcard(call, fd, domain, policy)?;
     }
     Ok(Afterwards::Nothing)
@@ -81,11 +104,7 @@ pub fn bind_as_wildcard(
         return Ok(());
     };
     let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;
-    let request = Request::Bind {
-        address: asked.ip(),
-        dual_stack: domain == AF_INET6 && socket::is_dual_stack(fd),
-    };
-    match judge(policy, request) {
+    match judge(policy, bind::request(fd, asked.ip())) {
         Verdict::Pass => log::passed(call, fd, asked),
         Verdict::Rewrite(address) => {
             sockaddr.set_address(address);
@@ -108,17 +127,11 @@ fn bind_source(
 ) -> Result<Afterwards, Refusal> {
     let stream = socket::is_stream(fd);
     let opens = flags & MSG_FASTOPEN != 0;
-    let kernel_refuses = match (domain, remote.family(), endpoint.ip()) {
-        (AF_INET, AF_INET6, _) => true,
-        (AF_INET6, AF_INET6, IpAddr::V6(_)) => false,
-        (AF_INET6, ..) => !socket::is_dual_stack(fd),
-        _ => false,
-    };
     if stream && !opens {
         return Ok(Afterwards::Nothing);
     }
-    if kernel_refuses {
-        return fail_from_address(call, fd);
+    if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
+        return fail_from_address(call, fd, domain, Some(policy));
     }
     let request = Request::Connect {
         remote: endpoint.ip(),
