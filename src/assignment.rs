@@ -8,7 +8,7 @@ use ipaddr_policy::Policy;
 use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
-use crate::settings::{self, Settings};
+use crate::settings;
 use crate::{exec, file, memory};
 
 /// What this process may use.
@@ -98,14 +98,18 @@ fn look() -> Assignment {
 
 fn read() -> Assignment {
     let settings = settings::get();
-    if nothing_to_read(settings) {
+    // The usual case where the library is loaded and not used: no directory, no variable. One
+    // system call tells.
+    let has_directory = !levels::directory(settings).is_ok_and(file::is_absent);
+    let variables = [settings.ipv4, settings.ipv6, settings.latch];
+    if !has_directory && variables.iter().all(Option::is_none) {
         return Assignment::Unrestricted;
     }
     let Some(mut scratch) = take_scratch() else {
         return Assignment::Unusable;
     };
     // SAFETY: taken, so ours alone until it is given back or latched.
-    let read = levels::read(settings, unsafe { scratch.as_mut() });
+    let read = levels::read(settings, has_directory, unsafe { scratch.as_mut() });
     if read.is_err() {
         give_back(scratch);
         return Assignment::Unusable;
@@ -131,14 +135,6 @@ fn read() -> Assignment {
     LATCH
         .get()
         .map_or(Assignment::Unusable, Assignment::Restricted)
-}
-
-/// The usual case where the library is loaded and not used: no variable, no directory. One system
-/// call tells.
-fn nothing_to_read(settings: &Settings) -> bool {
-    let variables = [settings.ipv4, settings.ipv6, settings.latch];
-    let own = variables.iter().any(Option::is_some);
-    !own && levels::directory(settings).is_ok_and(file::is_absent)
 }
 
 fn take_scratch() -> Option<NonNull<Scratch>> {

@@ -9,7 +9,7 @@ use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::{Printable, Sink, Text};
 use ipaddr_policy::{Assignment, Family, Policy, cgroup, latch};
 
-use crate::file::{self, File};
+use crate::file::File;
 use crate::level_file::{LevelFile, PathBuffer, Unusable, unusable};
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
 
@@ -47,16 +47,20 @@ pub fn directory(settings: &Settings) -> Result<&'static CStr, Unusable> {
     }
 }
 
-/// Reads every level into `scratch.policy`.
+/// Reads every level into `scratch.policy`; the directory's only if it is there.
 ///
 /// # Errors
 /// The first mistake; `scratch.policy` must not be used then.
-pub fn read(settings: &Settings, scratch: &mut Scratch) -> Result<(), Unusable> {
+pub fn read(
+    settings: &Settings,
+    has_directory: bool,
+    scratch: &mut Scratch,
+) -> Result<(), Unusable> {
     let directory = directory(settings)?;
-    let cgroup = if file::is_absent(directory) {
-        None
-    } else {
+    let cgroup = if has_directory {
         Some(own_cgroup(settings, &mut scratch.cgroup)?)
+    } else {
+        None
     };
     scratch.is_to_be_carried = false;
     let families = [(Family::Ipv4, settings.ipv4), (Family::Ipv6, settings.ipv6)];
