@@ -16,7 +16,7 @@ pub enum Assignment {
     /// Nothing is assigned: every call goes through untouched.
     Unrestricted,
     /// The policy that it will have for life.
-    Restricted(&'static Policy),
+    Restricted(&'static Policy<'static>),
     /// There is a policy that can't be used: every call is refused. Not for life; a policy that
     /// was caught half-written, or a process out of descriptors, recovers.
     Unusable,
@@ -24,7 +24,7 @@ pub enum Assignment {
 
 /// The latch. Written once, read by one atomic load; a signal handler or a fork child can't find
 /// it locked, as a mutex could be.
-static LATCH: OnceRef<'static, Policy> = OnceRef::new();
+static LATCH: OnceRef<'static, Policy<'static>> = OnceRef::new();
 
 /// Memory for the next look, so that not every one has to map its own.
 static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
@@ -84,7 +84,7 @@ pub fn load() {
 static TO_BE_CARRIED: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
 
 /// The assignment if there is one already, without looking for one.
-pub fn latched() -> Option<&'static Policy> {
+pub fn latched() -> Option<&'static Policy<'static>> {
     LATCH.get()
 }
 
@@ -109,13 +109,13 @@ fn read() -> Assignment {
         return Assignment::Unusable;
     };
     // SAFETY: taken, so ours alone until it is given back or latched.
-    let read = levels::read(settings, has_directory, unsafe { scratch.as_mut() });
+    let read = unsafe { levels::read(settings, has_directory, scratch.as_mut()) };
     if read.is_err() {
         give_back(scratch);
         return Assignment::Unusable;
     }
     // SAFETY: as above; from here on only read, and if latched never given back.
-    let policy: &'static Policy = unsafe { &(*scratch.as_ptr()).policy };
+    let policy: &'static Policy<'static> = unsafe { &(*scratch.as_ptr()).policy };
     if policy.is_unassigned() {
         give_back(scratch);
         return Assignment::Unrestricted;

@@ -1,22 +1,23 @@
 //! bind(2)
 
 use core::ffi::{c_int, c_void};
-use core::net::IpAddr;
+use core::net::SocketAddr;
 
-use ipaddr_policy::{Request, Verdict, judge};
+use ipaddr_policy::rules::Chain;
+use ipaddr_policy::{Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, by_number, exported, nothing_after, sockaddr_call};
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{log, quiet, real, socket};
+use crate::{log, protocol, quiet, real, socket};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
     ///
-    /// `EPERM` for anything else, and where there is a policy that can't be used. Otherwise the
-    /// kernel's own answers.
+    /// `EPERM` for anything else, and where there is a policy that can't be used; the errno of a
+    /// rule that refuses the port. Otherwise the kernel's own answers.
     ///
     /// # Safety
     /// As bind(2).
@@ -41,7 +42,8 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
         Assignment::Unusable => return Err(Refusal::unusable("bind", fd, local)),
         Assignment::Restricted(policy) => policy,
     };
-    match judge(policy, request(fd, local.ip())) {
+    let request = request(policy, fd, local);
+    match judge(policy, request) {
         Verdict::Pass => {
             if local.port() == 0 {
                 quiet::note_chosen_source(fd);
@@ -54,15 +56,16 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
             log::rewritten("bind", fd, local, assigned);
             Ok(Afterwards::Nothing)
         }
-        Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, local, policy, errno)),
+        Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, policy, request, errno)),
     }
 }
 
-/// A bind of this socket to `address`. What it is matters for `::` only, so only then is it asked.
-pub fn request(fd: c_int, address: IpAddr) -> Request {
-    let ipv6_wildcard = address.is_ipv6() && address.is_unspecified();
+/// A bind of this socket to `local`. What it is matters for `::` only, so only then is it asked.
+pub fn request(policy: &Policy<'_>, fd: c_int, local: SocketAddr) -> Request {
+    let ipv6_wildcard = local.is_ipv6() && local.ip().is_unspecified();
     Request::Bind {
-        address,
+        local,
+        protocol: protocol::of(fd, policy, Chain::Bind),
         dual_stack: ipv6_wildcard && socket::is_dual_stack(fd),
     }
 }

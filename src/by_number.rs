@@ -7,7 +7,7 @@
 use core::ffi::c_long;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::{bind, connect, descriptors, listen, real, send, setsockopt};
+use crate::{accept, bind, connect, descriptors, listen, real, send, setsockopt};
 
 /// The next syscall(2) in the symbol search order; until it is looked up, our own.
 static NEXT: AtomicPtr<()> = AtomicPtr::new(system_call as *mut ());
@@ -84,6 +84,8 @@ syscall_with_doors! {
     bind: bind::by_number, bind_number: libc::SYS_bind;
     connect: connect::by_number, connect_number: libc::SYS_connect;
     listen: listen::by_number, listen_number: libc::SYS_listen;
+    accept: accept::accept_by_number, accept_number: libc::SYS_accept;
+    accept4: accept::accept4_by_number, accept4_number: libc::SYS_accept4;
     sendto: send::sendto_by_number, sendto_number: libc::SYS_sendto;
     sendmsg: send::sendmsg_by_number, sendmsg_number: libc::SYS_sendmsg;
     sendmmsg: send::sendmmsg_by_number, sendmmsg_number: libc::SYS_sendmmsg;

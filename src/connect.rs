@@ -3,6 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::{IpAddr, SocketAddr};
 
+use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
 
@@ -13,15 +14,16 @@ use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::source::{fail_from_address, keep_source, kernel_refuses};
-use crate::{log, quiet, real};
+use crate::{log, protocol, quiet, real};
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
     /// an allowed address keeps it, and its port.
     ///
     /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
-    /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
-    /// the address isn't configured). Otherwise the kernel's own answers.
+    /// where there is a policy that can't be used; the errno of a rule that refuses the remote end;
+    /// what the quiet bind says (`EADDRNOTAVAIL` where the address isn't configured). Otherwise the
+    /// kernel's own answers.
     ///
     /// # Safety
     /// As connect(2).
@@ -78,14 +80,12 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         Assignment::Unusable => return Err(Refusal::unusable("connect", fd, endpoint)),
         Assignment::Restricted(policy) => policy,
     };
+    let request = request(policy, fd, endpoint);
     if quiet::may_have_chosen_source()
         && let Local::Bound(local) = Local::of(fd)?
     {
-        return keep_source("connect", fd, policy, local.ip(), endpoint);
+        return keep_source("connect", fd, policy, request.on_bound(local.ip()));
     }
-    let request = Request::Connect {
-        remote: endpoint.ip(),
-    };
     match judge(policy, request) {
         Verdict::Pass => {
             log::passed("connect", fd, endpoint);
@@ -97,13 +97,21 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
                     log::quietly_bound("connect", fd, source, endpoint);
                     Ok(Afterwards::UndoQuietBind(remote.family()))
                 }
-                Err(errno) => without_quiet_bind(fd, policy, remote, endpoint, source, errno),
+                Err(errno) => without_quiet_bind(fd, policy, remote, request, source, errno),
             }
         }
         Verdict::Deny(errno) => match Local::of(fd)? {
-            Local::Bound(local) => keep_source("connect", fd, policy, local.ip(), endpoint),
-            _ => Err(Refusal::judged("connect", fd, endpoint, policy, errno)),
+            Local::Bound(local) => keep_source("connect", fd, policy, request.on_bound(local.ip())),
+            _ => Err(Refusal::judged("connect", fd, policy, request, errno)),
         },
+    }
+}
+
+/// A connect of this socket, which isn't known to be bound, to `remote`.
+pub fn request(policy: &Policy<'_>, fd: c_int, remote: SocketAddr) -> Request {
+    Request::Connect {
+        remote,
+        protocol: protocol::of(fd, policy, Chain::Connect),
     }
 }
 
@@ -113,16 +121,18 @@ fn without_quiet_bind(
     fd: c_int,
     policy: &Policy,
     remote: &Sockaddr,
-    endpoint: SocketAddr,
+    request: Request,
     source: IpAddr,
     errno: Errno,
 ) -> Result<Afterwards, Refusal> {
     let domain = match Local::of(fd)? {
-        Local::Bound(local) => return keep_source("connect", fd, policy, local.ip(), endpoint),
+        Local::Bound(local) => {
+            return keep_source("connect", fd, policy, request.on_bound(local.ip()));
+        }
         Local::NotInternet => return Ok(Afterwards::Nothing),
         Local::Unbound(domain) => domain,
     };
-    if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
+    if kernel_refuses(fd, domain, remote.family(), request.asked().ip()) {
         return fail_from_address("connect", fd, domain, Some(policy));
     }
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be

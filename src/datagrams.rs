@@ -12,6 +12,8 @@
 //!    connect or the first send, and a bind to another address that is allowed still succeeds.
 //! 3. Nothing unbinds one: what [`crate::quiet`] would undo stays as it is.
 //!
+//! Not where there are rules for destinations, which have to see each.
+//!
 //! A socket from elsewhere, which may not be bound, ends it, and every send asks again, for life:
 //! one received by `SCM_RIGHTS` or pidfd_getfd(2), and one for which IPv4 takes more than this
 //! (AF_INET6 ones, which carry both families, raw and ping sockets, SCTP and other protocols). So
@@ -22,9 +24,10 @@
 //! system calls that pass no symbol, io_uring's among them, which the library can't cover anyway.
 
 use core::ffi::{CStr, c_int};
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+use ipaddr_policy::rules::Protocol;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
 
@@ -180,8 +183,13 @@ fn bind_one(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
 /// Whether a socket with this address may send anywhere.
 fn may_stay(policy: &Policy, local: IpAddr) -> Result<(), Unsure> {
     // Some address that isn't the socket's own.
-    let remote = IpAddr::V4(Ipv4Addr::BROADCAST);
-    match judge(policy, Request::ConnectBound { remote, local }) {
+    let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), 0);
+    let request = Request::ConnectBound {
+        remote,
+        protocol: Protocol::Udp,
+        local,
+    };
+    match judge(policy, request) {
         Verdict::Pass => Ok(()),
         Verdict::Rewrite(_) | Verdict::Deny(_) => Err(Unsure),
     }

@@ -4,8 +4,8 @@
 /// What becomes of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// This library stands in front of it: it gives a socket its address, or brings a socket into
-    /// the process.
+    /// This library stands in front of it: it gives a socket its address or a peer, or brings a
+    /// socket into the process.
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
@@ -27,8 +27,8 @@ pub const DOORS: &[(&str, Door)] = &[
     ("__res_nsend", NotCovered("a DNS query")),
     ("__res_send", NotCovered("a DNS query")),
     ("__send", Harmless(NO_DESTINATION)),
-    ("accept", Harmless("the listener's address")),
-    ("accept4", Harmless("the listener's address")),
+    ("accept", Covered),
+    ("accept4", Covered),
     ("bind", Covered),
     ("bindresvport", Covered),
     ("connect", Covered),

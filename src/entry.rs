@@ -1,5 +1,5 @@
 //! The way in: each exported function is a frame of a few instructions that calls `before`, then
-//! the real function, then `after`. [`crate::by_number`] has the same for syscall(2), where the
+//! the real function, then `after`, which may have the real function called again. [`crate::by_number`] has the same for syscall(2), where the
 //! real function is the system call.
 //!
 //! While the real function runs, no Rust frame is on the stack between it and the program. So
@@ -24,6 +24,8 @@ pub struct Frame {
     arguments: [usize; 6],
     /// What the program gets when the real function isn't called.
     returned: isize,
+    /// The real function, if `after` has it called again; else 0.
+    again: usize,
     /// The copy of the program's sockaddr that the real function gets.
     sockaddr: MaybeUninit<Sockaddr>,
     /// What `after` is to do, and how.
@@ -39,6 +41,8 @@ pub enum Afterwards {
     UndoQuietBind(c_int),
     /// If `AF_UNSPEC` dissolves the association: undo the quiet bind that outlives it.
     UndoDissolved,
+    /// Judge the peer of the connection that has been accepted.
+    JudgePeer,
 }
 
 impl Frame {
@@ -51,6 +55,7 @@ impl Frame {
         // initialised that isn't MaybeUninit.
         unsafe {
             (&raw mut (*frame).returned).write(0);
+            (&raw mut (*frame).again).write(0);
             (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
             &mut *frame
         }
@@ -100,6 +105,11 @@ impl Frame {
         core::ptr::null()
     }
 
+    /// In `after`: has the real function called once more.
+    pub fn call_again(&mut self, real: *const c_void) {
+        self.again = real.expose_provenance();
+    }
+
     /// What a function that returns an int has returned.
     pub const fn result(&self, register: isize) -> c_int {
         int(register.cast_unsigned())
@@ -115,6 +125,7 @@ const fn int(register: usize) -> c_int {
 /// Where the parts of a frame lie, for the entry code.
 pub const ARGUMENTS: usize = offset_of!(Frame, arguments);
 pub const RETURNED: usize = offset_of!(Frame, returned);
+pub const AGAIN: usize = offset_of!(Frame, again);
 
 /// The first half of a call whose sockaddr and its length are the arguments from `at` on: copies
 /// the sockaddr and lets `decide` judge and change the copy. Returns the real function, or null
@@ -205,6 +216,7 @@ macro_rules! code {
                 "call {before}",
                 "test rax, rax",
                 "jz 2f",
+                "4:",
                 "mov rdi, [rsp + {arguments}]",
                 "mov rsi, [rsp + {arguments} + 8]",
                 "mov rdx, [rsp + {arguments} + 16]",
@@ -215,7 +227,11 @@ macro_rules! code {
                 "mov rdi, rsp",
                 "mov rsi, rax",
                 "call {after}",
-                "jmp 3f",
+                "cmp qword ptr [rsp + {again}], 0",
+                "je 3f",
+                "mov rax, [rsp + {again}]",
+                "mov qword ptr [rsp + {again}], 0",
+                "jmp 4b",
                 "2:",
                 "mov rax, [rsp + {returned}]",
                 "3:",
@@ -226,6 +242,7 @@ macro_rules! code {
                 size = const core::mem::size_of::<$frame>(),
                 arguments = const $crate::entry::ARGUMENTS,
                 returned = const $crate::entry::RETURNED,
+                again = const $crate::entry::AGAIN,
                 before = sym $before,
                 after = sym $after
                 $(, $operand = sym $symbol)?
@@ -246,6 +263,7 @@ macro_rules! code {
                 "mov x0, sp",
                 "bl {before}",
                 "cbz x0, 2f",
+                "4:",
                 "mov x16, x0",
                 "ldp x0, x1, [sp, #{arguments}]",
                 "ldp x2, x3, [sp, #{arguments} + 16]",
@@ -254,7 +272,11 @@ macro_rules! code {
                 "mov x1, x0",
                 "mov x0, sp",
                 "bl {after}",
-                "b 3f",
+                "ldr x16, [sp, #{again}]",
+                "cbz x16, 3f",
+                "str xzr, [sp, #{again}]",
+                "mov x0, x16",
+                "b 4b",
                 "2:",
                 "ldr x0, [sp, #{returned}]",
                 "3:",
@@ -269,6 +291,7 @@ macro_rules! code {
                 size = const core::mem::size_of::<$frame>(),
                 arguments = const $crate::entry::ARGUMENTS,
                 returned = const $crate::entry::RETURNED,
+                again = const $crate::entry::AGAIN,
                 before = sym $before,
                 after = sym $after
                 $(, $operand = sym $symbol)?

@@ -23,17 +23,8 @@ impl Errno {
 }
 
 impl Text for Errno {
-    /// strerror(3) without its locale, for what can happen to a policy file.
+    /// As messages say it.
     fn write(&self, out: &mut impl Sink) {
-        match self.0 {
-            libc::EACCES | libc::EPERM => "permission denied",
-            libc::ENOENT | libc::ENOTDIR => "no such file",
-            libc::ELOOP => "too many symbolic links",
-            libc::ENAMETOOLONG => "file name too long",
-            libc::EFBIG => "file too large",
-            libc::EMFILE | libc::ENFILE => "too many open files",
-            errno => return ("errno ", errno.unsigned_abs()).write(out),
-        }
-        .write(out);
+        ipaddr_policy::errno::Errno(self.0).write(out);
     }
 }

@@ -34,7 +34,7 @@ static VALUE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 ///
 /// Where there isn't enough memory the variable is left out: the next program then reads the files
 /// anew.
-pub fn carry(policy: &Policy, memory: &'static mut [u8]) {
+pub fn carry(policy: &Policy<'_>, memory: &'static mut [u8]) {
     let mut line = Line {
         memory: &mut *memory,
         len: 0,
@@ -73,7 +73,7 @@ pub fn reserve() {
 /// When an assignment comes late: gives the reserved variable its value, written in `memory` first.
 /// The first byte last, so that an exec in another thread meanwhile sees none rather than a part
 /// of it.
-pub fn fill(policy: &Policy, memory: &mut [u8]) {
+pub fn fill(policy: &Policy<'_>, memory: &mut [u8]) {
     let value = VALUE.swap(ptr::null_mut(), Ordering::Acquire);
     if value.is_null() {
         return;

@@ -1,16 +1,18 @@
-//! The levels of this process's policy, from the root inward: the policy directory's, which
-//! mirrors the cgroup tree, then the process's own variables. Each narrows what is there, which is
-//! at first what the process had before execve(2).
+//! What a process's policy is read from: its files, its variables and its cgroup.
 
 use core::ffi::CStr;
-use core::net::IpAddr;
+use core::mem::MaybeUninit;
+use core::ptr;
 
-use ipaddr_policy::list::{self, Separator};
-use ipaddr_policy::text::{Printable, Sink, Text};
-use ipaddr_policy::{Assignment, Family, Policy, cgroup, latch};
+use ipaddr_policy::levels::{self, Given, Mistakes, Unusable};
+use ipaddr_policy::rules::index::Entry;
+use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet};
+use ipaddr_policy::text::{Printable, Text};
+use ipaddr_policy::{Assignment, Policy, cgroup};
 
 use crate::file::File;
-use crate::level_file::{LevelFile, PathBuffer, Unusable, unusable};
+use crate::level_file::{LevelFiles, PathBuffer, TEXT_LEN};
+use crate::log;
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
 
 const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
@@ -21,14 +23,41 @@ const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 /// Every field is made of numbers, or says of itself that zeroed bytes are a valid value.
 pub struct Scratch {
     /// What has been read.
-    pub policy: Policy,
+    pub policy: Policy<'static>,
     /// Whether some of it is of a level that isn't a variable of the process's own.
     pub is_to_be_carried: bool,
     level: Assignment,
     path: PathBuffer,
     cgroup: [u8; 16 << 10],
+    /// What `policy.rules` points to.
+    rules: MaybeUninit<RuleSet<'static>>,
+    rule_memory: RuleMemory,
     /// Free for other use once the policy has been read.
-    pub text: [u8; 64 << 10], // level_file's message about a larger file says so
+    pub text: [u8; TEXT_LEN],
+}
+
+/// Room for the rules of all levels.
+struct RuleMemory {
+    files: [RuleFile; 64],
+    rules: [Rule; 4096],
+    ports: [PortRange; 8192],
+    index: [Entry; 8192],
+    names: [u8; 32 << 10],
+}
+
+/// Writes to the log, once for each reason.
+struct Log;
+
+impl Mistakes for Log {
+    fn take(&self, why: &impl Text) {
+        log::mistake(why);
+    }
+}
+
+/// Logs why a policy can't be used.
+fn unusable(why: &impl Text) -> Unusable {
+    Log.take(why);
+    Unusable
 }
 
 /// The policy directory: an absolute path, because the program may change its working directory.
@@ -51,7 +80,11 @@ pub fn directory(settings: &Settings) -> Result<&'static CStr, Unusable> {
 ///
 /// # Errors
 /// The first mistake; `scratch.policy` must not be used then.
-pub fn read(
+///
+/// # Safety
+/// Nobody uses what an earlier look has read into `scratch`, and nobody moves it or gives it back
+/// while the policy is used.
+pub unsafe fn read(
     settings: &Settings,
     has_directory: bool,
     scratch: &mut Scratch,
@@ -62,37 +95,32 @@ pub fn read(
     } else {
         None
     };
-    scratch.is_to_be_carried = false;
-    let families = [(Family::Ipv4, settings.ipv4), (Family::Ipv6, settings.ipv6)];
-    for (family, variable) in families {
-        let mut narrowing = Narrowing {
-            family,
-            effective: scratch.policy.family_mut(family),
-            level: &mut scratch.level,
-            limit: None,
-        };
-        narrowing.effective.clear();
-        if let Some(text) = settings.latch {
-            narrowing.narrow(Place::Latch, text.to_bytes())?;
-        }
-        if let Some(cgroup) = cgroup {
-            for depth in 0..=cgroup::levels(cgroup).count() {
-                let file = LevelFile {
-                    directory,
-                    cgroup,
-                    depth,
-                    family,
-                };
-                if let Some(text) = file.read(&mut scratch.path, &mut scratch.text)? {
-                    narrowing.narrow(Place::File(file), text)?;
-                }
-            }
-        }
-        scratch.is_to_be_carried |= narrowing.limit.is_some();
-        if let Some(text) = variable {
-            narrowing.narrow(Place::Variable(family), text.to_bytes())?;
-        }
-    }
+    let given = Given {
+        cgroup: cgroup.map(|cgroup| (directory.to_bytes(), cgroup)),
+        latch: settings.latch.map(CStr::to_bytes),
+        ipv4: settings.ipv4.map(CStr::to_bytes),
+        ipv6: settings.ipv6.map(CStr::to_bytes),
+    };
+    let mut files = LevelFiles {
+        path: &mut scratch.path,
+        text: &mut scratch.text,
+    };
+    // SAFETY: the caller's promise: the memory stays where it is, and is used by this policy only.
+    let memory = unsafe { &mut *ptr::from_mut(&mut scratch.rule_memory) };
+    let rules = Builder::new(Memory {
+        files: &mut memory.files,
+        rules: &mut memory.rules,
+        ports: &mut memory.ports,
+        index: &mut memory.index,
+        names: &mut memory.names,
+    });
+    let (level, policy) = (&mut scratch.level, &mut scratch.policy);
+    let read = levels::read(&given, &mut files, &Log, level, policy, rules)?;
+    scratch.is_to_be_carried = read.is_to_be_carried;
+    policy.rules = read.rules.map(|rules| {
+        // SAFETY: as above.
+        unsafe { &*ptr::from_mut(scratch.rules.write(rules)) }
+    });
     Ok(())
 }
 
@@ -111,94 +139,4 @@ fn own_cgroup<'a>(settings: &Settings, buffer: &'a mut [u8]) -> Result<&'a [u8],
     let text = buffer.get(..length).unwrap_or(&[]);
     let controller = settings.cgroup_controller.map(CStr::to_bytes);
     cgroup::path(text, controller).map_err(|error| unusable(&(place, ":", error)))
-}
-
-/// One family's assignment while the levels are gone through.
-struct Narrowing<'a> {
-    family: Family,
-    effective: &'a mut Assignment,
-    level: &'a mut Assignment,
-    /// Where `effective` comes from.
-    limit: Option<Place<'a>>,
-}
-
-impl<'a> Narrowing<'a> {
-    fn narrow(&mut self, place: Place<'a>, text: &[u8]) -> Result<(), Unusable> {
-        place.parse(text, self.family, self.level)?;
-        let outer_line = self.effective.line;
-        let narrowed = self.effective.narrow(self.level, self.family);
-        match (narrowed, self.limit) {
-            (Ok(()), _) => {
-                if !self.level.is_unassigned() {
-                    self.limit = Some(place);
-                }
-                Ok(())
-            }
-            (Err(address), Some(limit)) => {
-                let line = place.line_of(text, address);
-                let inner = (place, ":", line, ": ", address, " is outside what ");
-                let outer = (
-                    limit,
-                    ":",
-                    outer_line,
-                    " allows: expected that or a part of it",
-                );
-                Err(unusable(&(inner, outer)))
-            }
-            // Nothing lies outside of no limit.
-            (Err(_), None) => Err(Unusable),
-        }
-    }
-}
-
-/// Where a list stands.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    File(LevelFile<'a>),
-    Variable(Family),
-    /// What the process had before execve(2).
-    Latch,
-}
-
-impl Place<'_> {
-    fn parse(
-        &self,
-        text: &[u8],
-        family: Family,
-        assignment: &mut Assignment,
-    ) -> Result<(), Unusable> {
-        let Some(separator) = self.separator() else {
-            return latch::parse(text, family, assignment).map_err(|_| {
-                let expected = ": expected what this library has written there";
-                unusable(&(self, ":1: \"", Printable(text), "\"", expected))
-            });
-        };
-        list::parse(text, separator, family, assignment)
-            .map_err(|error| unusable(&(self, ":", error)))
-    }
-
-    /// The line that asks for `address`.
-    fn line_of(&self, text: &[u8], address: IpAddr) -> u32 {
-        self.separator()
-            .map_or(1, |separator| list::line_of(text, separator, address))
-    }
-
-    const fn separator(&self) -> Option<Separator> {
-        match self {
-            Self::File(_) => Some(Separator::Line),
-            Self::Variable(_) => Some(Separator::Comma),
-            Self::Latch => None,
-        }
-    }
-}
-
-impl Text for Place<'_> {
-    fn write(&self, out: &mut impl Sink) {
-        match self {
-            Self::File(file) => file.write(out),
-            Self::Latch => "IPADDR_LATCH".write(out),
-            Self::Variable(Family::Ipv4) => "IPADDR_IPV4".write(out),
-            Self::Variable(Family::Ipv6) => "IPADDR_IPV6".write(out),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! `libipaddr.so`: preloaded, it gives a program the IP address of its cgroup and no other.
 //!
-//! The exported functions ([`bind`], [`connect`], [`listen`], [`send`], and [`by_number`] for
+//! The exported functions ([`bind`], [`connect`], [`listen`], [`accept`], [`send`], and [`by_number`] for
 //! syscall(2)) each read who asks ([`assignment`]), judge
 //! (the rules are in the crate `ipaddr-policy`) and act ([`real`] is libc's own function, called by
 //! [`entry`]).
@@ -18,6 +18,7 @@
 #![cfg_attr(not(debug_assertions), no_std)]
 #![warn(missing_docs)]
 
+mod accept;
 mod assignment;
 mod bind;
 mod by_number;
@@ -36,6 +37,7 @@ mod local;
 mod log;
 mod memory;
 mod message;
+mod protocol;
 mod quiet;
 mod real;
 mod refusal;

@@ -3,7 +3,8 @@
 use core::ffi::{c_int, c_void};
 use core::net::SocketAddr;
 
-use ipaddr_policy::{Policy, Verdict, judge};
+use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::{Policy, Request, Verdict, judge};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Frame, by_number, exported, nothing_after};
@@ -61,22 +62,33 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
         Local::Bound(local) => local,
     };
     let policy = policy.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
-    match judge(policy, bind::request(fd, local.ip())) {
+    let request = bind::request(policy, fd, local);
+    match judge(policy, request) {
         Verdict::Pass => {
             log::passed("listen", fd, local);
             Ok(())
         }
-        Verdict::Rewrite(_) | Verdict::Deny(_) => keep_address(fd, local, policy),
+        Verdict::Rewrite(_) => keep_address(fd, policy, request, EPERM),
+        Verdict::Deny(errno) => keep_address(fd, policy, request, errno),
     }
 }
 
 /// A socket that somebody else has bound can't be moved from userspace. One that listens already,
 /// as systemd passes them, gets no new address by this.
-fn keep_address(fd: c_int, local: SocketAddr, policy: &Policy) -> Result<(), Refusal> {
-    if socket::is_listening(fd) {
+///
+/// A port that the rules refuse may be one that the kernel has chosen: then the bind to port 0 has
+/// been judged, and is again.
+fn keep_address(
+    fd: c_int,
+    policy: &Policy<'_>,
+    request: Request,
+    errno: c_int,
+) -> Result<(), Refusal> {
+    let local = request.asked();
+    let any_port = bind::request(policy, fd, SocketAddr::new(local.ip(), 0));
+    if socket::is_listening(fd) || judge(policy, any_port) == Verdict::Pass {
         log::passed("listen", fd, local);
         return Ok(());
     }
-    let errno = ipaddr_policy::judge::EPERM;
-    Err(Refusal::judged("listen", fd, local, policy, errno))
+    Err(Refusal::judged("listen", fd, policy, request, errno))
 }

@@ -17,11 +17,6 @@ pub enum Local {
 }
 
 impl Local {
-    /// Whether the socket is of IPv4 or IPv6.
-    pub const fn is_internet(&self) -> bool {
-        !matches!(self, Self::NotInternet)
-    }
-
     /// Asks the kernel.
     ///
     /// # Errors

@@ -89,9 +89,9 @@ pub fn quietly_bound(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr) 
 
 /// A call that is refused.
 #[cold]
-pub fn refused(call: &str, fd: c_int, endpoint: SocketAddr, why: &impl Text) {
+pub fn refused(call: &str, fd: c_int, endpoint: SocketAddr, answer: &str, why: &impl Text) {
     if wants(Level::Error) {
-        line(&(call, Fd(fd), endpoint, ": EPERM, ", why));
+        line(&(call, Fd(fd), endpoint, ": ", answer, ", ", why));
     }
 }
 

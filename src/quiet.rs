@@ -4,6 +4,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipaddr_policy::Family;
+use ipaddr_policy::rules::RuleSet;
 
 use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
@@ -42,7 +43,9 @@ pub fn undo_dissolved(fd: c_int) {
     {
         let family = Family::of(endpoint.ip());
         let primary = policy.family(family).primary();
-        if primary.map(|number| family.address(number)) == Some(endpoint.ip()) {
+        let is_primary = primary.map(|number| family.address(number)) == Some(endpoint.ip());
+        let is_ours = |rules: &RuleSet<'_>| rules.has_source(endpoint.ip());
+        if is_primary || policy.rules.is_some_and(is_ours) {
             unbind(fd, local.family());
         }
     }

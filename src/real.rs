@@ -52,6 +52,10 @@ functions! {
     BIND: bind, c"bind", libc::SYS_bind;
     /// connect(2)
     CONNECT: connect, c"connect", libc::SYS_connect;
+    /// accept(2)
+    ACCEPT: accept, c"accept", libc::SYS_accept;
+    /// accept4(2)
+    ACCEPT4: accept4, c"accept4", libc::SYS_accept4;
     /// listen(2)
     LISTEN: listen, c"listen", libc::SYS_listen;
     /// sendto(2)
@@ -182,12 +186,12 @@ pub fn bind_quietly(fd: c_int, sockaddr: &Sockaddr) -> Result<(), Errno> {
     }
 }
 
-/// The real setsockopt(2), for an int that the program didn't ask for.
-pub fn set_option_quietly(fd: c_int, level: c_int, name: c_int, value: c_int) {
+/// The real setsockopt(2), for what the program didn't ask for.
+pub fn set_option_quietly<T>(fd: c_int, level: c_int, name: c_int, value: &T) {
     type SetOption = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, socklen_t) -> c_int;
     // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
     let set: SetOption = unsafe { transmute(SETSOCKOPT.address()) };
-    let len = size_of::<c_int>() as socklen_t;
+    let len = size_of::<T>() as socklen_t;
     // SAFETY: the kernel reads `value` and nothing else.
-    unsafe { set(fd, level, name, (&raw const value).cast(), len) };
+    unsafe { set(fd, level, name, ptr::from_ref(value).cast(), len) };
 }

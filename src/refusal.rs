@@ -1,11 +1,12 @@
 //! A call that is not let through: its errno, and the line in the log that says why.
 
 use core::ffi::c_int;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::judge::{EPERM, deciding};
+use ipaddr_policy::rules::Target;
 use ipaddr_policy::text::{Sink, Text};
-use ipaddr_policy::{Assignment, Family, Policy};
+use ipaddr_policy::{Assignment, Family, Policy, Request};
 
 use crate::errno::Errno;
 use crate::log;
@@ -27,28 +28,17 @@ impl Refusal {
         -1
     }
 
-    /// The rules refuse.
+    /// The rules refuse, with this errno.
     #[cold]
-    pub fn judged(call: &str, fd: c_int, asked: SocketAddr, policy: &Policy, errno: i32) -> Self {
-        let family = Family::of(asked.ip());
-        let assigned = Assigned(policy.family(family), family);
-        Self::new(call, fd, asked, errno, &assigned)
-    }
-
-    /// The socket has a source that it may not use, and can't be moved from userspace.
-    #[cold]
-    pub fn bound_elsewhere(
+    pub fn judged(
         call: &str,
         fd: c_int,
-        remote: SocketAddr,
-        policy: &Policy,
-        local: IpAddr,
+        policy: &Policy<'_>,
+        request: Request,
         errno: i32,
     ) -> Self {
-        let family = Family::of(remote.ip());
-        let assigned = Assigned(policy.family(family), family);
-        let why = ("the socket is bound to ", local, ", ", assigned);
-        Self::new(call, fd, remote, errno, &why)
+        let why = Why { policy, request };
+        Self::new(call, fd, request.asked(), errno, &why)
     }
 
     /// There is a policy that can't be used; why has been logged once.
@@ -68,8 +58,40 @@ impl Refusal {
         if let Err(errno) = socket::is_socket(fd) {
             return Self(errno);
         }
-        log::refused(call, fd, asked, &why);
+        let answer = ipaddr_policy::errno::Errno(errno).name();
+        log::refused(call, fd, asked, answer.unwrap_or("refused"), &why);
         Self(Errno(errno))
+    }
+}
+
+/// A connection that is not to be accepted, for the log.
+#[cold]
+pub fn log_reset(fd: c_int, policy: &Policy<'_>, request: Request) {
+    let why = Why { policy, request };
+    log::refused("accept", fd, request.asked(), "reset", &why);
+}
+
+/// What refuses a request.
+struct Why<'a> {
+    policy: &'a Policy<'a>,
+    request: Request,
+}
+
+impl Text for Why<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        let family = Family::of(self.request.asked().ip());
+        let assigned = Assigned(self.policy.family(family), family);
+        let decision = deciding(self.policy, self.request);
+        match (decision.by, decision.target, self.request) {
+            (Some(place), Target::Reject(_), _) => ("by ", place).write(out),
+            (Some(place), Target::Snat(source), Request::Connect { .. }) => {
+                (place, " asks for ", source, ", ", assigned).write(out);
+            }
+            (_, _, Request::ConnectBound { local, .. }) => {
+                ("the socket is bound to ", local, ", ", assigned).write(out);
+            }
+            _ => assigned.write(out),
+        }
     }
 }
 

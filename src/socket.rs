@@ -33,8 +33,15 @@ pub fn is_dual_stack(fd: c_int) -> bool {
 
 /// Whether the socket is TCP or MPTCP.
 pub fn is_tcp(fd: c_int) -> bool {
-    let protocol = option_value(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL);
-    matches!(protocol, Ok(libc::IPPROTO_TCP | libc::IPPROTO_MPTCP))
+    matches!(protocol(fd), Ok(libc::IPPROTO_TCP | libc::IPPROTO_MPTCP))
+}
+
+/// The protocol, see `SO_PROTOCOL` in socket(7).
+///
+/// # Errors
+/// Those of getsockopt(2): `EBADF`, `ENOTSOCK`.
+pub fn protocol(fd: c_int) -> Result<c_int, Errno> {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)
 }
 
 /// Whether the socket is raw, see raw(7).
@@ -103,8 +110,17 @@ pub fn set_bind_address_no_port(fd: c_int, on: bool) {
         fd,
         libc::IPPROTO_IP,
         libc::IP_BIND_ADDRESS_NO_PORT,
-        c_int::from(on),
+        &c_int::from(on),
     );
+}
+
+/// Has close(2) reset the connection, see `SO_LINGER` in socket(7).
+pub fn set_no_linger(fd: c_int) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    real::set_option_quietly(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger);
 }
 
 /// -1 is an error, its number in errno; the exported functions put errno back.

@@ -4,6 +4,7 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, SocketAddr};
 
+use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, MSG_FASTOPEN};
 
@@ -12,7 +13,7 @@ use crate::entry::Afterwards;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{bind, datagrams, log, quiet, real, socket};
+use crate::{bind, connect, datagrams, log, protocol, quiet, real, socket};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, there are none of IPv6, and streams are opened by connect(2).
@@ -39,16 +40,22 @@ pub fn take_source(
         Assignment::Unusable => return Err(Refusal::unusable(call, fd, endpoint)),
         Assignment::Restricted(policy) => policy,
     };
-    if policy.family(Family::of(endpoint.ip())).is_unassigned() {
+    let is_unassigned = policy.family(Family::of(endpoint.ip())).is_unassigned();
+    if policy.has_rules(Chain::Connect) {
+        // Of a stream that doesn't open the kernel takes no notice of the destination.
+        if flags & MSG_FASTOPEN == 0 && socket::is_stream(fd) {
+            return Ok(Afterwards::Nothing);
+        }
+    } else if is_unassigned {
         return Ok(Afterwards::Nothing);
-    }
-    if endpoint.is_ipv4() {
+    } else if endpoint.is_ipv4() {
         datagrams::note_asked(policy);
     }
+    let request = connect::request(policy, fd, endpoint);
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
-        Local::Bound(local) => keep_source(call, fd, policy, local.ip(), endpoint),
-        Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, endpoint),
+        Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
+        Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, request),
     }
 }
 
@@ -104,14 +111,15 @@ pub fn bind_as_wildcard(
         return Ok(());
     };
     let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;
-    match judge(policy, bind::request(fd, asked.ip())) {
+    let request = bind::request(policy, fd, asked);
+    match judge(policy, request) {
         Verdict::Pass => log::passed(call, fd, asked),
         Verdict::Rewrite(address) => {
             sockaddr.set_address(address);
             real::bind_quietly(fd, &sockaddr)?;
             log::rewritten(call, fd, asked, address);
         }
-        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, asked, policy, errno)),
+        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, policy, request, errno)),
     }
     Ok(())
 }
@@ -123,8 +131,9 @@ fn bind_source(
     policy: &Policy,
     domain: c_int,
     remote: &Sockaddr,
-    endpoint: SocketAddr,
+    request: Request,
 ) -> Result<Afterwards, Refusal> {
+    let endpoint = request.asked();
     let stream = socket::is_stream(fd);
     let opens = flags & MSG_FASTOPEN != 0;
     if stream && !opens {
@@ -133,13 +142,10 @@ fn bind_source(
     if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
         return fail_from_address(call, fd, domain, Some(policy));
     }
-    let request = Request::Connect {
-        remote: endpoint.ip(),
-    };
     let source = match judge(policy, request) {
         Verdict::Pass => return Ok(Afterwards::Nothing),
         Verdict::Rewrite(source) => source,
-        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, endpoint, policy, errno)),
+        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, policy, request, errno)),
     };
     let sockaddr = remote.source(domain, source);
     let (bound, afterwards) = if stream {
@@ -157,29 +163,24 @@ fn bind_source(
             Ok(afterwards)
         }
         // Another thread was faster.
-        (Err(_), Local::Bound(local)) => keep_source(call, fd, policy, local.ip(), endpoint),
+        (Err(_), Local::Bound(local)) => {
+            keep_source(call, fd, policy, request.on_bound(local.ip()))
+        }
         (Err(errno), _) => Err(Refusal::from(errno)),
     }
 }
 
-/// The socket is bound already: its address decides.
+/// The socket is bound already: its address decides, and the rules.
 pub fn keep_source(
     call: &str,
     fd: c_int,
-    policy: &Policy,
-    local: IpAddr,
-    remote: SocketAddr,
+    policy: &Policy<'_>,
+    request: Request,
 ) -> Result<Afterwards, Refusal> {
-    let request = Request::ConnectBound {
-        remote: remote.ip(),
-        local,
-    };
     match judge(policy, request) {
-        Verdict::Deny(errno) => Err(Refusal::bound_elsewhere(
-            call, fd, remote, policy, local, errno,
-        )),
+        Verdict::Deny(errno) => Err(Refusal::judged(call, fd, policy, request, errno)),
         Verdict::Pass | Verdict::Rewrite(_) => {
-            log::passed(call, fd, remote);
+            log::passed(call, fd, request.asked());
             Ok(Afterwards::Nothing)
         }
     }
@@ -189,19 +190,28 @@ pub fn keep_source(
 /// that a wildcard becomes: of 0.0.0.0 the kernel makes what the route says, whatever the socket is
 /// bound to. (Of `::` it makes what the socket is bound to, so the caller lets it be.)
 pub fn judge_source(call: &str, fd: c_int, source: IpAddr) -> Result<Option<IpAddr>, Refusal> {
-    let asked = SocketAddr::new(source, 0);
-    let policy = match assignment::for_send() {
+    let assignment = assignment::for_send();
+    if matches!(assignment, Assignment::Unrestricted) {
+        return Ok(None);
+    }
+    let port = match Local::of(fd)? {
+        Local::NotInternet => return Ok(None),
+        Local::Unbound(_) => 0,
+        Local::Bound(local) => local.port(),
+    };
+    let asked = SocketAddr::new(source, port);
+    let policy = match assignment {
         Assignment::Unrestricted => return Ok(None),
-        _ if !Local::of(fd)?.is_internet() => return Ok(None),
         Assignment::Unusable => return Err(Refusal::unusable(call, fd, asked)),
         Assignment::Restricted(policy) => policy,
     };
     let request = Request::Bind {
-        address: source,
+        local: asked,
+        protocol: protocol::of(fd, policy, Chain::Bind),
         dual_stack: false,
     };
     match judge(policy, request) {
-        Verdict::Deny(errno) => Err(Refusal::judged(call, fd, asked, policy, errno)),
+        Verdict::Deny(errno) => Err(Refusal::judged(call, fd, policy, request, errno)),
         Verdict::Rewrite(assigned) => Ok(Some(assigned)),
         Verdict::Pass => Ok(None),
     }

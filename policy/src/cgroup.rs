@@ -101,6 +101,12 @@ pub fn levels(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|name| !name.is_empty())
 }
 
+/// Whether the first `depth` levels of two paths are the same.
+#[must_use]
+pub fn have_common_levels(one: &[u8], other: &[u8], depth: usize) -> bool {
+    levels(other).count() >= depth && levels(one).take(depth).eq(levels(other).take(depth))
+}
+
 fn resolvable(line: Line<'_>) -> Result<&[u8], CgroupError<'_>> {
     if line.path.first() != Some(&b'/') {
         return Err(CgroupError::Malformed {

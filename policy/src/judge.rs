@@ -3,10 +3,11 @@
 //! Addresses are canonical here: a v4-mapped IPv6 address has been turned into the IPv4 address
 //! that the packets will carry, and the caller turns the answer back.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::list::{Family, number};
 use crate::policy::{Assignment, Policy};
+use crate::rules::{Chain, Decision, Ends, Protocol, Target};
 
 /// The errno of a refusal, as the RFC has it; see errno(3).
 pub const EPERM: i32 = 1;
@@ -14,25 +15,65 @@ pub const EPERM: i32 = 1;
 /// What a program asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// bind(2) to `address`.
+    /// bind(2), or listen(2) on a socket that is not bound.
     Bind {
-        /// The local address that was asked for.
-        address: IpAddr,
+        /// The local endpoint that was asked for; port 0 leaves it to the kernel.
+        local: SocketAddr,
+        /// The socket's protocol.
+        protocol: Protocol,
         /// Whether the socket takes IPv4 too: AF_INET6 with `IPV6_V6ONLY` 0. Matters for `::` only.
         dual_stack: bool,
     },
     /// connect(2) to `remote` on a socket that has no local address yet.
     Connect {
         /// The destination.
-        remote: IpAddr,
+        remote: SocketAddr,
+        /// The socket's protocol.
+        protocol: Protocol,
     },
     /// connect(2) to `remote` on a socket that is bound already.
     ConnectBound {
         /// The destination.
-        remote: IpAddr,
+        remote: SocketAddr,
+        /// The socket's protocol.
+        protocol: Protocol,
         /// The local address that the socket has.
         local: IpAddr,
     },
+    /// accept(2) of a connection.
+    Accept {
+        /// Where it comes from.
+        peer: SocketAddr,
+        /// The local end of it.
+        local: SocketAddr,
+        /// The socket's protocol.
+        protocol: Protocol,
+    },
+}
+
+impl Request {
+    /// The endpoint that was asked for: bind's local one, connect's remote one, accept's peer.
+    #[must_use]
+    pub const fn asked(&self) -> SocketAddr {
+        match *self {
+            Self::Bind { local, .. } => local,
+            Self::Connect { remote, .. } | Self::ConnectBound { remote, .. } => remote,
+            Self::Accept { peer, .. } => peer,
+        }
+    }
+
+    /// The same connect, on a socket that is bound to `local`; other requests as they are.
+    #[must_use]
+    pub const fn on_bound(self, local: IpAddr) -> Self {
+        match self {
+            Self::Connect { remote, protocol } => Self::ConnectBound {
+                remote,
+                protocol,
+                local,
+            },
+            other => other,
+        }
+    }
 }
 
 /// The answer.
@@ -42,25 +83,119 @@ pub enum Verdict {
     Pass,
     /// A bind takes this address instead; a connect is preceded by a bind to it. Ports are kept.
     Rewrite(IpAddr),
-    /// The call fails with this errno.
+    /// The call fails with this errno; a connection that was to be accepted is reset.
     Deny(i32),
 }
 
-/// Judges a request.
+/// Judges a request: the rules for ports and peers filter, and the rules for addresses apply to
+/// what they let through.
 #[must_use]
-pub fn judge(policy: &Policy, request: Request) -> Verdict {
-    match request {
-        Request::Bind {
-            address,
-            dual_stack: true,
-        } if address.is_unspecified() && address.is_ipv6() => bind_dual_stack(policy, address),
-        Request::Bind { address, .. } => bind(policy, address),
-        Request::Connect { remote } => connect(policy, remote),
-        Request::ConnectBound { remote, local } => connect_bound(policy, remote, local),
+pub fn judge(policy: &Policy<'_>, request: Request) -> Verdict {
+    let verdict = judge_address(policy, request);
+    match (deciding(policy, request).target, request, verdict) {
+        (Target::Snat(source), Request::Connect { remote, .. }, _) => {
+            match connect_bound(policy, remote.ip(), source) {
+                Verdict::Pass => Verdict::Rewrite(source),
+                refused => refused,
+            }
+        }
+        (Target::Reject(errno), _, Verdict::Pass | Verdict::Rewrite(_)) => Verdict::Deny(errno),
+        // A socket that is bound keeps its address, whatever SNAT says.
+        _ => verdict,
     }
 }
 
-fn bind(policy: &Policy, address: IpAddr) -> Verdict {
+/// What the rules for ports and peers say to a request, and which of them.
+#[must_use]
+pub fn deciding<'r>(policy: &Policy<'r>, request: Request) -> Decision<'r> {
+    let nothing = Decision {
+        target: Target::Accept,
+        by: None,
+    };
+    let Some(rules) = policy.rules else {
+        return nothing;
+    };
+    match request {
+        Request::Bind {
+            local,
+            protocol,
+            dual_stack,
+        } => {
+            // On the wire there is the address that the socket gets, not the one asked for.
+            let address = match judge_address(policy, request) {
+                Verdict::Rewrite(address) => address,
+                Verdict::Pass | Verdict::Deny(_) => local.ip(),
+            };
+            let decide = |address| {
+                let local = SocketAddr::new(address, local.port());
+                rules.decide(Chain::Bind, from(local, protocol))
+            };
+            match decide(address) {
+                Decision {
+                    target: Target::Accept,
+                    ..
+                } if dual_stack && is_ipv6_wildcard(address) => decide(IPV4_WILDCARD),
+                decision => decision,
+            }
+        }
+        Request::Connect { remote, protocol }
+        | Request::ConnectBound {
+            remote, protocol, ..
+        } => rules.decide(Chain::Connect, to(remote, protocol)),
+        Request::Accept {
+            peer,
+            local,
+            protocol,
+        } => {
+            let ends = Ends {
+                source: peer,
+                destination: local,
+                protocol,
+            };
+            rules.decide(Chain::Accept, ends)
+        }
+    }
+}
+
+/// Judges a request by the rules for addresses only.
+#[must_use]
+pub fn judge_address(policy: &Policy<'_>, request: Request) -> Verdict {
+    match request {
+        Request::Bind {
+            local, dual_stack, ..
+        } if dual_stack && is_ipv6_wildcard(local.ip()) => bind_dual_stack(policy, local.ip()),
+        Request::Bind { local, .. } => bind(policy, local.ip()),
+        Request::Connect { remote, .. } => connect(policy, remote.ip()),
+        Request::ConnectBound { remote, local, .. } => connect_bound(policy, remote.ip(), local),
+        Request::Accept { .. } => Verdict::Pass,
+    }
+}
+
+const IPV4_WILDCARD: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+fn is_ipv6_wildcard(address: IpAddr) -> bool {
+    address.is_ipv6() && address.is_unspecified()
+}
+
+/// The ends of a socket of which the remote one is of no account.
+fn from(local: SocketAddr, protocol: Protocol) -> Ends {
+    Ends {
+        source: local,
+        destination: SocketAddr::new(IPV4_WILDCARD, 0),
+        protocol,
+    }
+}
+
+/// The ends of a socket of which the local one is of no account.
+fn to(remote: SocketAddr, protocol: Protocol) -> Ends {
+    Ends {
+        source: SocketAddr::new(IPV4_WILDCARD, 0),
+        destination: remote,
+        protocol,
+    }
+}
+
+fn bind(policy: &Policy<'_>, address: IpAddr) -> Verdict {
     let family = Family::of(address);
     let assignment = policy.family(family);
     if assignment.is_unassigned() || address == family.loopback() {
@@ -76,22 +211,21 @@ fn bind(policy: &Policy, address: IpAddr) -> Verdict {
 
 /// `::` that takes IPv4 too. A socket has one address, so with both families assigned the IPv6 one
 /// wins: it is what the program asked for by name.
-fn bind_dual_stack(policy: &Policy, wildcard: IpAddr) -> Verdict {
-    let ipv4_wildcard = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+fn bind_dual_stack(policy: &Policy<'_>, wildcard: IpAddr) -> Verdict {
     if policy.ipv6.is_unassigned() {
         // With IPv4 forbidden only IPV6_V6ONLY could save the IPv6 half, and that is the
         // program's to set.
-        bind(policy, ipv4_wildcard)
+        bind(policy, IPV4_WILDCARD)
     } else if !policy.ipv6.is_forbidden() {
         bind(policy, wildcard)
     } else if policy.ipv4.is_unassigned() {
-        Verdict::Rewrite(ipv4_wildcard)
+        Verdict::Rewrite(IPV4_WILDCARD)
     } else {
         primary(&policy.ipv4, Family::Ipv4)
     }
 }
 
-fn connect(policy: &Policy, remote: IpAddr) -> Verdict {
+fn connect(policy: &Policy<'_>, remote: IpAddr) -> Verdict {
     let family = Family::of(remote);
     let assignment = policy.family(family);
     if assignment.is_unassigned() {
@@ -103,7 +237,7 @@ fn connect(policy: &Policy, remote: IpAddr) -> Verdict {
     }
 }
 
-fn connect_bound(policy: &Policy, remote: IpAddr, local: IpAddr) -> Verdict {
+fn connect_bound(policy: &Policy<'_>, remote: IpAddr, local: IpAddr) -> Verdict {
     let family = Family::of(remote);
     let assignment = policy.family(family);
     let allowed = if assignment.is_unassigned() {

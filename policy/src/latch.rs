@@ -1,8 +1,11 @@
 //! An assignment as the text of an environment variable, which carries it over exec.
 //!
 //! Its own form, not a list's: what is carried is the sum of many lists, the ranges as they are.
-//! `10.0.0.5|10.0.0.5-10.0.0.5,10.1.0.0-10.1.0.255;none`: IPv4 and IPv6, each `-` where nothing is
-//! assigned, `none`, or the primary (if there is one) and the ranges.
+//! `10.0.0.5|10.0.0.5-10.0.0.5,10.1.0.0-10.1.0.255;none;/web/a`: IPv4 and IPv6, each `-` where
+//! nothing is assigned, `none`, or the primary (if there is one) and the ranges; then, where there
+//! are rules for ports and peers, the cgroups that they are of, with a slash between. (Not the
+//! rules: they would not fit. They are read anew, with those of the cgroup that the process is in
+//! by then.)
 
 use crate::address;
 use crate::list::{Family, number};
@@ -14,7 +17,7 @@ use crate::text::{Sink, Text};
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 /// A policy, written so that [`parse`] reads it.
-pub struct Latch<'a>(pub &'a Policy);
+pub struct Latch<'a>(pub &'a Policy<'a>);
 
 impl Text for Latch<'_> {
     fn write(&self, out: &mut impl Sink) {
@@ -23,6 +26,12 @@ impl Text for Latch<'_> {
                 out.put(b";");
             }
             write_family(self.0.family(family), family, out);
+        }
+        if let Some(rules) = self.0.rules
+            && !rules.cgroups.is_empty()
+        {
+            out.put(b";");
+            out.put(rules.cgroups);
         }
     }
 }
@@ -55,10 +64,16 @@ pub struct Malformed;
 /// # Errors
 /// [`Malformed`]; what `assignment` holds is then undefined.
 pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result<(), Malformed> {
-    let mut parts = text.split(|&byte| byte == b';');
-    let (Some(ipv4), Some(ipv6), None) = (parts.next(), parts.next(), parts.next()) else {
+    let mut parts = parts(text);
+    let (Some(ipv4), Some(ipv6)) = (parts.next(), parts.next()) else {
         return Err(Malformed);
     };
+    if parts
+        .next()
+        .is_some_and(|cgroups| !cgroups.starts_with(b"/"))
+    {
+        return Err(Malformed);
+    }
     let text = match family {
         Family::Ipv4 => ipv4,
         Family::Ipv6 => ipv6,
@@ -87,6 +102,23 @@ pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result
     };
     assignment.restore(1, primary);
     Ok(())
+}
+
+/// The cgroups whose rules the process had, each a path or, behind the first, one without its first
+/// slash.
+pub fn cgroups(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = parts(text).nth(2);
+    core::iter::from_fn(move || {
+        let paths = rest?;
+        let end = paths.windows(2).position(|pair| pair == b"//");
+        rest = end.and_then(|end| paths.get(end + 2..));
+        paths.get(..end.unwrap_or(paths.len()))
+    })
+}
+
+/// A cgroup's name may hold a semicolon, so only the first two separate.
+fn parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.splitn(3, |&byte| byte == b';')
 }
 
 fn parse_range(text: &[u8], family: Family) -> Option<Range> {

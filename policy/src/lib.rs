@@ -6,9 +6,12 @@
 //! | [`list`] | the text of `ipaddr.ipv4` / `ipaddr.ipv6`: addresses, networks, `!`-exclusions |
 //! | [`ranges`] | a set of addresses: what a list comes to |
 //! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
-//! | [`policy`] | the levels narrowed down to one policy |
+//! | [`rules`] | the text of `ipaddr.rules`: rules for ports and peers |
+//! | [`levels`] | all levels read, from the root inward |
+//! | [`policy`] | what they come to |
 //! | [`latch`] | a policy as text, carried over exec |
-//! | [`mod@judge`] | what a policy says to a bind or a connect |
+//! | [`mod@judge`] | what a policy says to a bind, a connect or an accept |
+//! | [`errno`] | error numbers, as messages say them |
 //! | [`text`] | messages |
 //!
 //! Nothing here allocates: the shim runs this code inside bind(2) and connect(2), which a program
@@ -19,11 +22,14 @@
 
 pub mod address;
 pub mod cgroup;
+pub mod errno;
 pub mod judge;
 pub mod latch;
+pub mod levels;
 pub mod list;
 pub mod policy;
 pub mod ranges;
+pub mod rules;
 pub mod text;
 
 pub use judge::{Request, Verdict, judge};

@@ -359,7 +359,7 @@ fn kind(text: &[u8], family: Family) -> Result<Kind, Problem> {
         Some((b'!', rest)) => (true, rest.trim_ascii_start()),
         _ => (false, text),
     };
-    let net = network(text, family)?;
+    let net = network_of(text, family)?;
     Ok(match (excluded, plain(&net)) {
         (true, _) => Kind::Excluded(net),
         (false, Some(address)) if address.is_unspecified() => Kind::Unassigned,
@@ -367,18 +367,25 @@ fn kind(text: &[u8], family: Family) -> Result<Kind, Problem> {
     })
 }
 
+/// As [`network`], of this family.
+fn network_of(text: &[u8], family: Family) -> Result<IpNet, Problem> {
+    let fits = |address| match address {
+        IpAddr::V4(_) => family == Family::Ipv4,
+        IpAddr::V6(v6) => family == Family::Ipv6 && v6.to_ipv4_mapped().is_none(),
+    };
+    match network(text) {
+        Ok(net) | Err(Problem::HostBits(net)) if !fits(net.addr()) => Err(Problem::Family),
+        parsed => parsed,
+    }
+}
+
 /// An address (as the network that holds only it) or a network.
-fn network(text: &[u8], family: Family) -> Result<IpNet, Problem> {
+pub(crate) fn network(text: &[u8]) -> Result<IpNet, Problem> {
     let mut halves = text.splitn(2, |&byte| byte == b'/');
     let address = halves
         .next()
         .and_then(address::parse)
         .ok_or(Problem::Syntax)?;
-    match address {
-        IpAddr::V4(_) if family == Family::Ipv4 => {}
-        IpAddr::V6(v6) if family == Family::Ipv6 && v6.to_ipv4_mapped().is_none() => {}
-        _ => return Err(Problem::Family),
-    }
     let Some(prefix) = halves.next() else {
         return Ok(IpNet::from(address));
     };

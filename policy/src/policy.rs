@@ -2,8 +2,9 @@
 
 use core::net::IpAddr;
 
-use crate::list::Family;
+use crate::list::{Family, number};
 use crate::ranges::{Full, Range, Ranges};
+use crate::rules::{Chain, RuleSet};
 
 /// What kind of assignment a family has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,14 @@ impl Assignment {
     #[must_use]
     pub const fn allowed(&self) -> &Ranges {
         &self.allowed
+    }
+
+    /// Whether a socket may have this address of the family.
+    #[must_use]
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.is_unassigned()
+            || address == Family::of(address).loopback()
+            || self.allowed.contains(number(address))
     }
 
     /// Makes it unassigned.
@@ -131,26 +140,36 @@ impl Assignment {
     }
 }
 
-/// What a process may use, for both families. All bytes zero is [`Policy::UNASSIGNED`].
+/// What a process may use, for both families, and the rules for ports and peers. All bytes zero is
+/// [`Policy::UNASSIGNED`].
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub struct Policy<'r> {
     /// IPv4, v4-mapped IPv6 included.
     pub ipv4: Assignment,
     /// IPv6 proper.
     pub ipv6: Assignment,
+    /// The rules of all levels, if there are any.
+    pub rules: Option<&'r RuleSet<'r>>,
 }
 
-impl Policy {
+impl Policy<'_> {
     /// Nothing is assigned, nothing is touched.
     pub const UNASSIGNED: Self = Self {
         ipv4: Assignment::UNASSIGNED,
         ipv6: Assignment::UNASSIGNED,
+        rules: None,
     };
 
-    /// Whether neither family is assigned.
+    /// Whether neither family is assigned and there are no rules.
     #[must_use]
     pub fn is_unassigned(&self) -> bool {
-        self.ipv4.is_unassigned() && self.ipv6.is_unassigned()
+        self.ipv4.is_unassigned() && self.ipv6.is_unassigned() && self.rules.is_none()
+    }
+
+    /// Whether the rules of a chain can refuse or change anything.
+    #[must_use]
+    pub fn has_rules(&self, chain: Chain) -> bool {
+        self.rules.is_some_and(|rules| rules.has(chain))
     }
 
     /// The assignment of a family.

@@ -1,16 +1,17 @@
 //! The rules, against tables written from the design and the RFC.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::Verdict::{self, Deny, Pass, Rewrite};
 use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::rules::Protocol;
 use ipaddr_policy::{Policy, Request, judge};
 use proptest::prelude::*;
 
 const EPERM: i32 = 1;
 
 /// A policy from the two lists; "" is no list at all.
-fn policy(ipv4: &str, ipv6: &str) -> Policy {
+fn policy(ipv4: &str, ipv6: &str) -> Policy<'static> {
     let mut policy = Policy::UNASSIGNED;
     for (family, text) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
         if !text.is_empty() {
@@ -30,23 +31,30 @@ fn rewrite(text: &str) -> Verdict {
 }
 
 fn bind(policy: &Policy, address: &str, dual_stack: bool) -> Verdict {
-    let address = ip(address);
-    judge(
-        policy,
-        Request::Bind {
-            address,
-            dual_stack,
-        },
-    )
+    judge(policy, bind_request(ip(address), dual_stack))
+}
+
+fn bind_request(address: IpAddr, dual_stack: bool) -> Request {
+    Request::Bind {
+        local: SocketAddr::new(address, 80),
+        protocol: Protocol::Tcp,
+        dual_stack,
+    }
+}
+
+fn connect_request(remote: IpAddr) -> Request {
+    Request::Connect {
+        remote: SocketAddr::new(remote, 80),
+        protocol: Protocol::Tcp,
+    }
 }
 
 fn connect(policy: &Policy, remote: &str) -> Verdict {
-    judge(policy, Request::Connect { remote: ip(remote) })
+    judge(policy, connect_request(ip(remote)))
 }
 
 fn connect_bound(policy: &Policy, remote: &str, local: &str) -> Verdict {
-    let (remote, local) = (ip(remote), ip(local));
-    judge(policy, Request::ConnectBound { remote, local })
+    judge(policy, connect_request(ip(remote)).on_bound(ip(local)))
 }
 
 #[test]
@@ -199,9 +207,8 @@ proptest! {
             Deny(EPERM)
         };
         let policy = policy(&assigned.to_string(), "");
-        let request = Request::Bind { address, dual_stack: false };
-        prop_assert_eq!(judge(&policy, request), expected);
-        prop_assert_eq!(judge(&policy, Request::Connect { remote: address }), Rewrite(assigned));
+        prop_assert_eq!(judge(&policy, bind_request(address, false)), expected);
+        prop_assert_eq!(judge(&policy, connect_request(address)), Rewrite(assigned));
     }
 
     /// Whatever the lists and the request, what comes out is an address that the list allows, or
@@ -219,7 +226,7 @@ proptest! {
         dual_stack in any::<bool>(),
     ) {
         let policy = policy(ipv4, ipv6);
-        let used = match judge(&policy, Request::Bind { address, dual_stack }) {
+        let used = match judge(&policy, bind_request(address, dual_stack)) {
             Deny(errno) => {
                 prop_assert_eq!(errno, EPERM);
                 return Ok(());

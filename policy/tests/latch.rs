@@ -20,7 +20,7 @@ fn write(policy: &Policy) -> String {
     String::from_utf8(bytes.0).unwrap()
 }
 
-fn policy(ipv4: &str, ipv6: &str) -> Policy {
+fn policy(ipv4: &str, ipv6: &str) -> Policy<'static> {
     let mut policy = Policy::UNASSIGNED;
     for (family, text) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
         if !text.is_empty() {
@@ -31,7 +31,7 @@ fn policy(ipv4: &str, ipv6: &str) -> Policy {
     policy
 }
 
-fn read(text: &str) -> Result<Policy, Malformed> {
+fn read(text: &str) -> Result<Policy<'static>, Malformed> {
     let mut policy = Policy::UNASSIGNED;
     latch::parse(text.as_bytes(), Family::Ipv4, &mut policy.ipv4)?;
     latch::parse(text.as_bytes(), Family::Ipv6, &mut policy.ipv6)?;

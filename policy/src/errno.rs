@@ -1,0 +1,37 @@
+//! Error numbers, as messages say them.
+
+use crate::text::{Sink, Text};
+
+/// An error number, see errno(3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl Errno {
+    /// The name of those that a call may be refused with.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "EPERM",
+            13 => "EACCES",
+            101 => "ENETUNREACH",
+            111 => "ECONNREFUSED",
+            _ => return None,
+        })
+    }
+}
+
+impl Text for Errno {
+    /// strerror(3) without its locale, for what can happen to a policy file.
+    fn write(&self, out: &mut impl Sink) {
+        match self.0 {
+            1 | 13 => "permission denied",
+            2 | 20 => "no such file",
+            23 | 24 => "too many open files",
+            27 => "file too large",
+            36 => "file name too long",
+            40 => "too many symbolic links",
+            errno => return ("errno ", errno.unsigned_abs()).write(out),
+        }
+        .write(out);
+    }
+}

@@ -1,0 +1,446 @@
+//! The levels of a process's policy, from the root inward: the policy directory's, which mirrors the
+//! cgroup tree, then the process's own variables. Each narrows what is there, which is at first what
+//! the process had before execve(2).
+//!
+//! The files are read by whoever calls: [`Files`].
+
+use core::iter;
+use core::net::IpAddr;
+
+use crate::errno::Errno;
+use crate::list::{self, Family, Separator};
+use crate::policy::{Assignment, Policy};
+use crate::rules::{Builder, RuleSet};
+use crate::text::{Printable, Sink, Text};
+use crate::{cgroup, latch};
+
+/// The files that a level may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileName {
+    /// `ipaddr.ipv4`, `ipaddr.ipv6`: a list of what may be used.
+    List(Family),
+    /// `ipaddr.rules`: rules for ports and peers.
+    Rules,
+}
+
+impl FileName {
+    /// All of them, in the order in which a level is read.
+    pub const ALL: [Self; 3] = [
+        Self::List(Family::Ipv4),
+        Self::List(Family::Ipv6),
+        Self::Rules,
+    ];
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List(Family::Ipv4) => "ipaddr.ipv4",
+            Self::List(Family::Ipv6) => "ipaddr.ipv6",
+            Self::Rules => "ipaddr.rules",
+        }
+    }
+
+    /// How many bytes such a file has to be shorter than.
+    #[must_use]
+    pub const fn limit(self) -> u32 {
+        match self {
+            Self::List(_) => 64 << 10,
+            Self::Rules => 256 << 10,
+        }
+    }
+}
+
+/// A file of one level.
+#[derive(Clone, Copy, Debug)]
+pub struct LevelFile<'a> {
+    /// The policy directory.
+    pub directory: &'a [u8],
+    /// The path of the cgroup.
+    pub cgroup: &'a [u8],
+    /// How many of the cgroup's levels the path goes down; 0 is the root cgroup.
+    pub depth: usize,
+    /// Which one.
+    pub name: FileName,
+}
+
+impl<'a> LevelFile<'a> {
+    /// The path of the folder that it lies in, in parts.
+    pub fn folder(&self) -> impl Iterator<Item = &'a [u8]> {
+        let levels = cgroup::levels(self.cgroup).take(self.depth);
+        iter::once(self.directory).chain(levels.flat_map(|level| [b"/", level]))
+    }
+
+    /// Its path, in parts.
+    pub fn path(&self) -> impl Iterator<Item = &'a [u8]> {
+        let name = self.name.as_str();
+        self.folder().chain([b"/", name.as_bytes()])
+    }
+}
+
+impl Text for LevelFile<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        for part in self.path() {
+            Printable(part).write(out);
+        }
+    }
+}
+
+/// Why a file that is there can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileProblem {
+    /// It can't be read.
+    Unreadable(Errno),
+    /// It is a folder or the like.
+    NotRegular,
+    /// Anybody may write to it.
+    WorldWritable,
+    /// Anybody may replace it.
+    FolderWorldWritable,
+    /// It has [`FileName::limit`] bytes or more.
+    TooLarge,
+}
+
+/// Reads files.
+pub trait Files {
+    /// The text of a file; `None` if there is no such file (`ENOENT`, `ENOTDIR`).
+    ///
+    /// # Errors
+    /// The file is there and can't be used.
+    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem>;
+}
+
+/// Takes messages.
+pub trait Mistakes {
+    /// Takes one, in the form `PLACE: what is wrong: what was expected`.
+    fn take(&self, why: &impl Text);
+}
+
+/// There is a policy that can't be used; why has been said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable;
+
+/// What a policy is made of, besides the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// The policy directory, if there is one, and the path of the process's cgroup.
+    pub cgroup: Option<(&'a [u8], &'a [u8])>,
+    /// `$IPADDR_LATCH`: what the process had before execve(2), see [`crate::latch`].
+    pub latch: Option<&'a [u8]>,
+    /// `$IPADDR_IPV4`
+    pub ipv4: Option<&'a [u8]>,
+    /// `$IPADDR_IPV6`
+    pub ipv6: Option<&'a [u8]>,
+}
+
+/// What has been read besides the assignments.
+#[derive(Debug)]
+pub struct Levels<'a, 'r> {
+    /// The rules for ports and peers, if there are any.
+    pub rules: Option<RuleSet<'r>>,
+    /// Whether some of the policy is of a level that isn't a variable of the process's own, and so
+    /// has to be carried over execve(2).
+    pub is_to_be_carried: bool,
+    /// Where each family's assignment comes from, IPv4 first; the line is the assignment's own.
+    pub limits: [Option<Place<'a>>; 2],
+}
+
+/// Reads every level into `policy`, whose rules are left to the caller; `level` is memory for one.
+///
+/// # Errors
+/// The first mistake, which `mistakes` has been told; `policy` must not be used then.
+pub fn read<'a, 'r>(
+    given: &Given<'a>,
+    files: &mut impl Files,
+    mistakes: &impl Mistakes,
+    level: &mut Assignment,
+    policy: &mut Policy<'_>,
+    mut rules: Builder<'r>,
+) -> Result<Levels<'a, 'r>, Unusable> {
+    policy.rules = None;
+    let mut narrowing = Narrowing {
+        mistakes,
+        level,
+        policy,
+        limits: [None; 2],
+    };
+    let families = [(Family::Ipv4, given.ipv4), (Family::Ipv6, given.ipv6)];
+    for (family, _) in families {
+        narrowing.policy.family_mut(family).clear();
+        if let Some(text) = given.latch {
+            narrowing.narrow(family, Place::Latch, text)?;
+        }
+    }
+    let mut carried = Carried {
+        latch: given.latch.unwrap_or(&[]),
+        own: &[],
+        depth: 0,
+    };
+    if let Some((directory, own)) = given.cgroup {
+        carried.own = own;
+        read_latched_rules(directory, &carried, files, mistakes, &mut rules)?;
+        for depth in 0..=cgroup::levels(own).count() {
+            for name in FileName::ALL {
+                let file = LevelFile {
+                    directory,
+                    cgroup: own,
+                    depth,
+                    name,
+                };
+                let Some(text) = read_file(files, mistakes, &file)? else {
+                    continue;
+                };
+                match name {
+                    FileName::List(family) => {
+                        narrowing.narrow(family, Place::File(file), text)?;
+                    }
+                    FileName::Rules => {
+                        rules
+                            .read(&file, text)
+                            .map_err(|error| say(mistakes, &(file, ":", error)))?;
+                        narrowing.check_sources(&file, &rules)?;
+                        carried.depth = depth;
+                    }
+                }
+            }
+        }
+    }
+    let is_to_be_carried =
+        !rules.is_empty() || narrowing.limits.iter().any(|limit| limit.is_some());
+    for (family, variable) in families {
+        if let Some(text) = variable {
+            narrowing.narrow(family, Place::Variable(family), text)?;
+        }
+    }
+    Ok(Levels {
+        rules: (!rules.is_empty()).then(|| rules.finish(&carried)),
+        is_to_be_carried,
+        limits: narrowing.limits,
+    })
+}
+
+/// The rules of the cgroups that the process had before execve(2), those aside that it will have
+/// anyhow.
+fn read_latched_rules(
+    directory: &[u8],
+    carried: &Carried<'_>,
+    files: &mut impl Files,
+    mistakes: &impl Mistakes,
+    rules: &mut Builder<'_>,
+) -> Result<(), Unusable> {
+    for (number, cgroup) in latch::cgroups(carried.latch).enumerate() {
+        for depth in 1..=cgroup::levels(cgroup).count() {
+            let is_read = |other| cgroup::have_common_levels(cgroup, other, depth);
+            if is_read(carried.own) || latch::cgroups(carried.latch).take(number).any(is_read) {
+                continue;
+            }
+            let file = LevelFile {
+                directory,
+                cgroup,
+                depth,
+                name: FileName::Rules,
+            };
+            if let Some(text) = read_file(files, mistakes, &file)? {
+                rules
+                    .read(&file, text)
+                    .map_err(|error| say(mistakes, &(file, ":", error)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_file<'f>(
+    files: &'f mut impl Files,
+    mistakes: &impl Mistakes,
+    file: &LevelFile<'_>,
+) -> Result<Option<&'f [u8]>, Unusable> {
+    files.read(file).map_err(|problem| match problem {
+        FileProblem::Unreadable(errno) => {
+            say(mistakes, &(file, ": ", errno, ": expected a readable file"))
+        }
+        FileProblem::NotRegular => say(mistakes, &(file, ": expected a regular file")),
+        FileProblem::WorldWritable => say(
+            mistakes,
+            &(file, ": is world-writable: expected a mode like 0644"),
+        ),
+        FileProblem::FolderWorldWritable => say(
+            mistakes,
+            &(
+                file,
+                ": lies in a world-writable folder: expected a mode like 0755",
+            ),
+        ),
+        FileProblem::TooLarge => {
+            let limit = file.name.limit();
+            let expected = (": is too large: expected less than ", limit, " bytes");
+            say(mistakes, &(file, expected))
+        }
+    })
+}
+
+fn say(mistakes: &impl Mistakes, why: &impl Text) -> Unusable {
+    mistakes.take(why);
+    Unusable
+}
+
+/// The cgroups whose rules have to be carried over execve(2).
+struct Carried<'a> {
+    /// What was carried before.
+    latch: &'a [u8],
+    own: &'a [u8],
+    /// How far down the process's own cgroup has rules.
+    depth: usize,
+}
+
+impl Text for Carried<'_> {
+    /// As [`latch::cgroups`] reads them.
+    fn write(&self, out: &mut impl Sink) {
+        let mut separator = "";
+        for cgroup in latch::cgroups(self.latch) {
+            let depth = cgroup::levels(cgroup).count();
+            if depth > self.depth || !cgroup::have_common_levels(cgroup, self.own, depth) {
+                separator.write(out);
+                write_levels(cgroup, depth, out);
+                separator = "/";
+            }
+        }
+        if self.depth > 0 {
+            separator.write(out);
+            write_levels(self.own, self.depth, out);
+        }
+    }
+}
+
+fn write_levels(cgroup: &[u8], depth: usize, out: &mut impl Sink) {
+    for level in cgroup::levels(cgroup).take(depth) {
+        out.put(b"/");
+        out.put(level);
+    }
+}
+
+/// The assignments while the levels are gone through.
+struct Narrowing<'a, 'n, 'p, M> {
+    mistakes: &'n M,
+    level: &'n mut Assignment,
+    policy: &'n mut Policy<'p>,
+    /// Where each family's assignment comes from.
+    limits: [Option<Place<'a>>; 2],
+}
+
+impl<'a, M: Mistakes> Narrowing<'a, '_, '_, M> {
+    fn narrow(&mut self, family: Family, place: Place<'a>, text: &[u8]) -> Result<(), Unusable> {
+        place.parse(text, family, self.level, self.mistakes)?;
+        let effective = self.policy.family_mut(family);
+        let outer_line = effective.line;
+        let narrowed = effective.narrow(self.level, family);
+        let limit = slot(&mut self.limits, family);
+        match (narrowed, *limit) {
+            (Ok(()), _) => {
+                if !self.level.is_unassigned() {
+                    *limit = Some(place);
+                }
+                Ok(())
+            }
+            (Err(address), Some(limit)) => {
+                let line = place.line_of(text, address);
+                let outer = Outer(limit, outer_line);
+                let why = (place, ":", line, ": ", address, outer);
+                Err(say(self.mistakes, &why))
+            }
+            // Nothing lies outside of no limit.
+            (Err(_), None) => Err(Unusable),
+        }
+    }
+
+    /// A source that SNAT gives has to be one that the level may use.
+    fn check_sources(&self, file: &LevelFile<'_>, rules: &Builder<'_>) -> Result<(), Unusable> {
+        for (source, line) in rules.last_sources() {
+            let family = Family::of(source);
+            let assignment = self.policy.family(family);
+            if let ([ipv4, ipv6], false) = (self.limits, assignment.allows(source)) {
+                let limit = match family {
+                    Family::Ipv4 => ipv4,
+                    Family::Ipv6 => ipv6,
+                };
+                let outer = limit.map(|limit| Outer(limit, assignment.line));
+                let why = (file, ":", line, ": ", source, outer.ok_or(Unusable)?);
+                return Err(say(self.mistakes, &why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an address is outside of.
+struct Outer<'a>(Place<'a>, u32);
+
+impl Text for Outer<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        let Self(limit, line) = self;
+        let expected = " allows: expected that or a part of it";
+        (" is outside what ", limit, ":", *line, expected).write(out);
+    }
+}
+
+fn slot<T>([ipv4, ipv6]: &mut [T; 2], family: Family) -> &mut T {
+    match family {
+        Family::Ipv4 => ipv4,
+        Family::Ipv6 => ipv6,
+    }
+}
+
+/// Where a list stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// In a file.
+    File(LevelFile<'a>),
+    /// In `$IPADDR_IPV4` or `$IPADDR_IPV6`.
+    Variable(Family),
+    /// In `$IPADDR_LATCH`: what the process had before execve(2).
+    Latch,
+}
+
+impl Place<'_> {
+    fn parse(
+        &self,
+        text: &[u8],
+        family: Family,
+        assignment: &mut Assignment,
+        mistakes: &impl Mistakes,
+    ) -> Result<(), Unusable> {
+        let Some(separator) = self.separator() else {
+            return latch::parse(text, family, assignment).map_err(|_| {
+                let expected = ": expected what this library has written there";
+                say(mistakes, &(self, ":1: \"", Printable(text), "\"", expected))
+            });
+        };
+        list::parse(text, separator, family, assignment)
+            .map_err(|error| say(mistakes, &(self, ":", error)))
+    }
+
+    /// The line that asks for `address`.
+    fn line_of(&self, text: &[u8], address: IpAddr) -> u32 {
+        self.separator()
+            .map_or(1, |separator| list::line_of(text, separator, address))
+    }
+
+    const fn separator(&self) -> Option<Separator> {
+        match self {
+            Self::File(_) => Some(Separator::Line),
+            Self::Variable(_) => Some(Separator::Comma),
+            Self::Latch => None,
+        }
+    }
+}
+
+impl Text for Place<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        match self {
+            Self::File(file) => file.write(out),
+            Self::Latch => "IPADDR_LATCH".write(out),
+            Self::Variable(Family::Ipv4) => "IPADDR_IPV4".write(out),
+            Self::Variable(Family::Ipv6) => "IPADDR_IPV6".write(out),
+        }
+    }
+}
