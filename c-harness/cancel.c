@@ -1,7 +1,8 @@
 /*
- * cancel connect|sendto|sendmsg|sendmmsg|recvmsg|recvmmsg: pthread_cancel of a thread that is
+ * cancel connect|sendto|sendmsg|sendmmsg|recvmsg|recvmmsg|accept: pthread_cancel of a thread that is
  * blocked in that call: a connect to a listener whose backlog is full, a send to a full socket, a
- * receive from an empty one. Its cleanup handler has to run.
+ * receive from an empty one, an accept from a listener that only 127.0.0.1 has connected to. Its
+ * cleanup handler has to run.
  */
 #include "harness.h"
 
@@ -9,7 +10,7 @@
 #include <pthread.h>
 #include <time.h>
 
-static int port, pair[2];
+static int port, listening, pair[2];
 static const char *call;
 
 static void cleanup(void *done)
@@ -33,6 +34,8 @@ static void *blocked(void *done)
 		sendmsg(pair[0], &message.msg_hdr, 0);
 	else if (strcmp(call, "sendmmsg") == 0)
 		sendmmsg(pair[0], &message, 1, 0);
+	else if (strcmp(call, "accept") == 0)
+		accept(listening, NULL, NULL);
 	else if (strcmp(call, "recvmsg") == 0)
 		recvmsg(pair[0], &message.msg_hdr, 0);
 	else
@@ -55,7 +58,12 @@ int main(int argc, char **argv)
 		die("socketpair");
 	while (send(pair[0], "x", 1, MSG_DONTWAIT) == 1)
 		;
-	listener("127.0.0.1", 0, &port);
+	if (strcmp(call, "accept") == 0) {
+		listening = listener("127.0.0.1", 1, &port);
+		connect_to(socket(AF_INET, SOCK_STREAM, 0), "127.0.0.1", port);
+	} else {
+		listener("127.0.0.1", 0, &port);
+	}
 	for (int i = 0; i < 3; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 

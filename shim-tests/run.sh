@@ -23,6 +23,7 @@ javac default-jdk-headless
 dash dash
 busybox busybox
 ip iproute2
+iptables-restore iptables
 unshare util-linux
 setcap libcap2-bin
 valgrind valgrind
@@ -140,7 +141,7 @@ test_musl() {
         return
     fi
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
-        --test bad_input --test bind_table --test connect_table --test doors \
+        --test bad_input --test bind_table --test connect_table --test doors --test rules \
         --test ephemeral_ports --test exec --test guest --test many_datagrams \
         --test random_calls
 }

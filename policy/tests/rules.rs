@@ -324,6 +324,14 @@ fn mistakes_name_the_line_the_word_and_what_was_expected() {
         ("-A BIND -p tcp --sports 80 -j ACCEPT", "rules:1: \"--sports\": expected -m multiport before it".to_owned()),
         ("-A BIND -p tcp -m multiport --sports 1,,2 -j ACCEPT", "rules:1: expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
         ("-A BIND -p tcp -m multiport --sports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16 -j ACCEPT", "rules:1: \"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16\": is too long: expected at most 15 ports, a range counted as two".to_owned()),
+        (
+            "-A BIND -p tcp -m multiport -j ACCEPT",
+            "rules:1: \"multiport\": expected --sports or --dports behind it".to_owned(),
+        ),
+        (
+            "-A ACCEPT -p tcp -m multiport --sports 1 --dports 2 -j ACCEPT",
+            "rules:1: \"--dports\": expected -m multiport before it".to_owned(),
+        ),
         ("-A BIND -d 10.0.0.5 -j ACCEPT", "rules:1: \"-d\": BIND has no remote end: expected -s or --sport".to_owned()),
         ("-A BIND -p tcp --dport 80 -j ACCEPT", "rules:1: \"--dport\": BIND has no remote end: expected -s or --sport".to_owned()),
         ("-A CONNECT -s 10.0.0.5 -j ACCEPT", "rules:1: \"-s\": CONNECT knows the remote end only: expected -d or --dport".to_owned()),

@@ -1,8 +1,10 @@
 //! The other end: sockets of the test's own, in the test's own process and without the library.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// A listener that a program under the library is to connect to.
 pub struct Listener(TcpListener);
@@ -25,6 +27,41 @@ impl Listener {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.0.accept().expect("a connection waits").1
+    }
+}
+
+/// A connection from an address of one's choice.
+///
+/// # Errors
+/// Those of connect(2).
+pub fn connect_from(source: &str, remote: &str, port: u16) -> io::Result<TcpStream> {
+    let [source, remote] = [source, remote].map(|text| text.parse::<IpAddr>().expect("an address"));
+    let remote = SocketAddr::new(remote, port);
+    let socket = Socket::new(Domain::for_address(remote), Type::STREAM, None).expect("a socket");
+    let bound = socket.bind(&SocketAddr::new(source, 0).into());
+    bound.expect("the address is on loopback");
+    socket.connect(&remote.into())?;
+    Ok(socket.into())
+}
+
+/// What a connection brings within ten seconds: bytes, or an error.
+///
+/// # Errors
+/// Those of read(2).
+pub fn received(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut bytes = [0; 64];
+    let count = stream.read(&mut bytes)?;
+    Ok(bytes[..count].to_vec())
+}
+
+/// Whether a connection was reset, by now or as soon as it was made.
+#[must_use]
+pub fn is_reset(connected: &io::Result<TcpStream>) -> bool {
+    let is_reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    match connected {
+        Ok(stream) => received(stream).is_err_and(|error| is_reset(&error)),
+        Err(error) => is_reset(error),
     }
 }
 

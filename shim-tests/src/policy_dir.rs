@@ -30,12 +30,21 @@ impl PolicyDir {
         self.0.path()
     }
 
-    /// Writes the list of a cgroup; "" is the root cgroup.
-    pub fn write(&self, cgroup: &str, family: &str, list: &str) -> PathBuf {
+    /// With a list of IPv4 and rules for all cgroups.
+    #[must_use]
+    pub fn with_rules(list: &str, rules: &str) -> Self {
+        let dir = Self::new();
+        dir.write("", "ipv4", list);
+        dir.write("", "rules", rules);
+        dir
+    }
+
+    /// Writes a file of a cgroup, `ipaddr.ipv4` or another `kind`; "" is the root cgroup.
+    pub fn write(&self, cgroup: &str, kind: &str, text: &str) -> PathBuf {
         let folder = self.path().join(cgroup);
         fs::create_dir_all(&folder).expect("a folder for the cgroup");
-        let file = folder.join(format!("ipaddr.{family}"));
-        fs::write(&file, list).expect("the list can be written");
+        let file = folder.join(format!("ipaddr.{kind}"));
+        fs::write(&file, text).expect("the file can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
         file
     }

@@ -47,6 +47,7 @@ const TOO_MANY: &str = "is one too many: expected fewer rules, addresses or port
 const TOO_MANY_FILES: &str = "is one too many: expected fewer levels with rules";
 const NO_REMOTE_END: &str = "BIND has no remote end: expected -s or --sport";
 const NO_LOCAL_END: &str = "CONNECT knows the remote end only: expected -d or --dport";
+const NO_MULTIPORT: &str = "expected --sports or --dports behind it";
 const NO_TARGET: &str = "expected a target: ACCEPT, REJECT or, for CONNECT, SNAT";
 const NO_TARGET_GIVEN: &str = "expected -j and a target: without one the rule does nothing";
 const UNKNOWN_OPTION: &str = "expected -p, -s, -d, --sport, --dport, -m tcp, udp, multiport or \
@@ -535,8 +536,9 @@ impl Reader<'_, '_> {
             b"tcp" => self.allow(name, is(Protocols::Tcp), "expected -p tcp before it"),
             b"udp" => self.allow(name, is(Protocols::Udp), "expected -p udp before it"),
             b"multiport" => {
+                let had_ports = !rule.is_multiport;
                 rule.is_multiport = true;
-                Ok(())
+                self.allow(name, had_ports, NO_MULTIPORT)
             }
             b"comment" => {
                 rule.is_commented = true;
@@ -627,12 +629,14 @@ impl Reader<'_, '_> {
     /// `--sports` or `--dports`.
     fn multiport<'a>(
         &mut self,
-        rule: &RuleWords<'a>,
+        rule: &mut RuleWords<'a>,
         option: &'a [u8],
         negated: bool,
         words: &mut Words<'a>,
     ) -> Result<Ports, RuleError<'a>> {
         self.allow(option, rule.is_multiport, "expected -m multiport before it")?;
+        // One -m takes one list.
+        rule.is_multiport = false;
         let has_ports = rule.has_ports();
         self.allow(option, has_ports, "expected -p tcp or -p udp before it")?;
         let text = self
@@ -720,6 +724,7 @@ impl Reader<'_, '_> {
         let Some(jump) = words.jump else {
             return Err(self.error(b"", NO_TARGET_GIVEN));
         };
+        self.allow(b"multiport", !words.is_multiport, NO_MULTIPORT)?;
         if words.is_commented && !words.has_comment {
             return Err(self.error(b"comment", "expected --comment behind it"));
         }
@@ -842,6 +847,7 @@ struct RuleWords<'a> {
     /// What is known of it so far, but for what stands below.
     rule: Rule,
     has_protocol: bool,
+    /// Whether `-m multiport` has been read, and not yet its ports.
     is_multiport: bool,
     is_commented: bool,
     has_comment: bool,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use shim_tests::{Shim, skip};
+use shim_tests::{PolicyDir, Shim, skip};
 
 use crate::command::client;
 use crate::observer::Observer;
@@ -45,6 +45,32 @@ fn curl_keeps_an_interface_that_it_may_use() {
         let arguments = ["-sS", "--interface", interface, &observer.url()];
         client(&shim, "curl", &arguments).says(&format!("from {interface}"));
     }
+}
+
+#[test]
+fn curl_reaches_only_one_network() {
+    if !skip::command("curl") {
+        return;
+    }
+    let observer = Observer::start();
+    let (port, url) = (observer.address().port(), observer.url());
+    let run_with = |network: &str| {
+        let rules = format!(
+            "-A CONNECT -d {network} -p tcp -m tcp --dport {port} -j ACCEPT\n\
+             -A CONNECT -j REJECT --reject-with enetunreach\n"
+        );
+        let policy = PolicyDir::with_rules("127.77.73.1", &rules);
+        client(
+            &Shim::policy(policy.path()),
+            "curl",
+            &["-sS", "-m", "10", &url],
+        )
+    };
+    run_with("127.0.0.0/24").says("from 127.77.73.1");
+    let run = run_with("127.1.0.0/24");
+    assert!(!run.success && run.out.is_empty(), "{run:?}");
+    assert!(run.err.contains("ENETUNREACH, by "), "{run:?}");
+    observer.saw(&["127.77.73.1"]);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use shim_tests::{Cgroup, PolicyDir, Shim, skip};
+use shim_tests::{Cgroup, PolicyDir, Shim, peer, skip};
 use tempfile::TempDir;
 
 use crate::command::source;
 use crate::observer::Observer;
-use crate::ports::free_port;
+use crate::ports::{free_port, free_port_of};
 use crate::server::{HTTP, Server};
 
 #[test]
@@ -154,6 +154,44 @@ fn nginx_in_a_cgroup() {
     nginx.proxies("127.77.59.1", "/from/127.77.59.9", "from 127.77.59.9");
 }
 
+#[test]
+fn nginx_may_bind_only_some_ports() {
+    if !skip::command("nginx") {
+        return;
+    }
+    let rules = "-A BIND -p tcp -m tcp --sport 8000:8999 -j ACCEPT\n\
+                 -A BIND -j REJECT --reject-with eacces\n";
+    let policy = PolicyDir::with_rules("127.77.70.1", rules);
+    let shim = Shim::policy(policy.path());
+    let mut nginx = Nginx::start_on(&shim, "listen PORT;", free_port_of(8000..9000));
+    nginx.server.listens_on(&["127.77.70.1"]);
+    nginx.server.answers_on("127.77.70.1", HTTP);
+    nginx.server.refuses_on(&["127.0.0.1", "127.77.70.2"]);
+    let port = free_port();
+    let said = Nginx::start_on(&shim, "listen PORT;", port).server.fails();
+    let refused = format!("bind() to 0.0.0.0:{port} failed (13: Permission denied)");
+    assert!(said.contains(&refused), "{said}");
+    let by = format!(": EACCES, by {}/ipaddr.rules:2", policy.path().display());
+    assert!(said.contains(&by), "{said}");
+}
+
+/// Its workers wait for events, all of them at one socket.
+#[test]
+fn nginx_resets_strangers() {
+    if !skip::command("nginx") {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.71.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.71.1", rules);
+    let mut nginx = Nginx::start(&Shim::policy(policy.path()), "listen PORT;");
+    nginx.server.listens_on(&["127.77.71.1"]);
+    for _ in 0..10 {
+        let stranger = nginx.server.connect_from("127.77.72.1", "127.77.71.1");
+        assert!(peer::is_reset(&stranger), "{}", nginx.server.output());
+        nginx.server.answers_to("127.77.71.9", "127.77.71.1", HTTP);
+    }
+}
+
 /// A running nginx, and the upstream that it proxies for.
 struct Nginx {
     // Ended before its folder goes away.
@@ -165,8 +203,11 @@ struct Nginx {
 impl Nginx {
     /// Starts nginx with these `listen` directives, `PORT` standing for a free port.
     fn start(shim: &Shim, listen: &str) -> Self {
+        Self::start_on(shim, listen, free_port())
+    }
+
+    fn start_on(shim: &Shim, listen: &str, port: u16) -> Self {
         let observer = Observer::start();
-        let port = free_port();
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().to_str().expect("UTF-8");
         let template = fs::read_to_string(source("nginx.conf")).expect("it is beside this file");

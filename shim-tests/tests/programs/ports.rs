@@ -21,6 +21,13 @@ pub fn free_port() -> u16 {
         .expect("one of them is free")
 }
 
+/// One of these ports that is free on every address.
+pub fn free_port_of(mut ports: impl Iterator<Item = u16>) -> u16 {
+    ports
+        .find(|&port| is_free(port))
+        .expect("one of them is free")
+}
+
 fn is_free(port: u16) -> bool {
     ["0.0.0.0", "::"].iter().all(|wildcard| {
         let address: IpAddr = wildcard.parse().expect("an address");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shim_tests::{Shim, skip};
+use shim_tests::{PolicyDir, Shim, peer, skip};
 use tempfile::TempDir;
 
 use crate::command::client;
@@ -99,6 +99,31 @@ fn redis_replica_connects_from_the_address() {
         "the replica said:\n{}",
         replica.server.output()
     );
+}
+
+/// A client outside the subnet sees the reset, one inside is answered.
+#[test]
+fn redis_drops_strangers() {
+    if !skip::command("redis-server") || !skip::command("redis-cli") {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.66.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.66.1", rules);
+    let mut redis = Redis::start(&Shim::policy(policy.path()), &["--bind", "*"]);
+    redis.server.listens_on(&["127.77.66.1"]);
+    let port = redis.server.port().to_string();
+    let arguments = ["-h", "127.77.66.1", "-p", &port, "ping"];
+    for _ in 0..5 {
+        let run = client(&Shim::ipv4("127.77.67.1"), "redis-cli", &arguments);
+        let told = run.err.clone() + &run.out;
+        assert!(told.contains("Connection reset by peer"), "{run:?}");
+        client(&Shim::ipv4("127.77.66.9"), "redis-cli", &arguments).says("PONG");
+    }
+    let stranger = redis.server.connect_from("127.77.67.1", "127.77.66.1");
+    assert!(peer::is_reset(&stranger));
+    let said = redis.server.output();
+    let by = format!(": reset, by {}/ipaddr.rules:1", policy.path().display());
+    assert!(said.contains(&by), "{said}");
 }
 
 /// A running redis-server with a folder of its own.

@@ -94,6 +94,23 @@ impl Server {
         );
     }
 
+    /// A connection to it from an address of one's choice.
+    pub fn connect_from(&self, source: &str, address: &str) -> io::Result<TcpStream> {
+        peer::connect_from(source, address, self.port)
+    }
+
+    /// Asserts that it answers to this address.
+    #[track_caller]
+    pub fn answers_to(&self, source: &str, address: &str, protocol: Protocol) {
+        let stream = self.connect_from(source, address).expect("it listens");
+        let answer = exchange(stream, protocol.request).expect("it answers");
+        let said = self.output();
+        assert!(
+            answer.contains(protocol.answer),
+            "{source}: {answer}; it said:\n{said}"
+        );
+    }
+
     /// Asserts that nobody answers on its port there: `ECONNREFUSED`.
     #[track_caller]
     pub fn refuses_on(&self, addresses: &[&str]) {
@@ -122,12 +139,8 @@ impl Server {
 
     /// Sends a request; the whole answer.
     pub fn ask(&self, address: &str, request: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&self.endpoint(address), PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        let stream = TcpStream::connect_timeout(&self.endpoint(address), PATIENCE)?;
+        exchange(stream, request)
     }
 
     /// The port that it was told to listen on.
@@ -155,6 +168,14 @@ impl Server {
         // SAFETY: a signal to our child, which hasn't been waited for, or to a child of it.
         unsafe { libc::kill(pid, signal) };
     }
+}
+
+fn exchange(mut stream: TcpStream, request: &str) -> io::Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 impl Drop for Server {
