@@ -18,6 +18,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bolero::check;
 use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::rules::index::Entry;
+use ipaddr_policy::rules::{
+    Builder, Chain, Ends, Memory, PortRange, Protocol, Rule, RuleFile, Target,
+};
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy, cgroup, latch};
 
@@ -57,6 +61,49 @@ fn text_of(bytes: &[u8], tokens: &[&str]) -> Vec<u8> {
 const LIST: [&str; 20] = [
     "\n", ",", "!", "/", ".", ":", "::", "0", "10", "255", "/24", "/0", "10.0.0.", "10.0.0.5",
     "fd00::", "ffff", "none", "0.0.0.0", "#", " ",
+];
+
+const RULES: [&str; 40] = [
+    "\n",
+    " ",
+    "!",
+    "-A ",
+    "BIND",
+    "CONNECT",
+    "ACCEPT",
+    "-p ",
+    "tcp",
+    "udp",
+    "-s ",
+    "-d ",
+    "--sport ",
+    "--dport ",
+    "--sports ",
+    "--dports ",
+    "-m ",
+    "multiport",
+    "comment",
+    "--comment ",
+    "\"",
+    "\\",
+    "-j ",
+    "REJECT",
+    "SNAT",
+    "--reject-with ",
+    "eacces",
+    "--to-source ",
+    "10.0.0.6",
+    "10.0.0.0/8",
+    "fd00::1",
+    "::/0",
+    "80",
+    "80:90",
+    ",",
+    ":",
+    "*filter",
+    "COMMIT",
+    "DROP",
+    "[1:2]",
 ];
 
 const CARRIED: [&str; 14] = [
@@ -117,6 +164,45 @@ fn list() {
             }
             let _ = list::line_of(text, separator, IpAddr::V4(Ipv4Addr::LOCALHOST));
         });
+}
+
+/// Rules are refused with a line that the file has, or decide with one that it has.
+#[test]
+fn rules() {
+    check!().for_each(|bytes: &[u8]| {
+        let text = &text_of(bytes, &RULES);
+        let lines = text.split(|&byte| byte == b'\n').count();
+        let has = |line: u32| (0..=lines).contains(&usize::try_from(line).expect("a line"));
+        let (mut files, mut rules) = ([RuleFile::EMPTY; 1], vec![Rule::EMPTY; 256]);
+        let (mut ports, mut index) = (vec![PortRange::EMPTY; 256], vec![Entry::EMPTY; 512]);
+        let mut names = [0; 16];
+        let mut builder = Builder::new(Memory {
+            files: &mut files,
+            rules: &mut rules,
+            ports: &mut ports,
+            index: &mut index,
+            names: &mut names,
+        });
+        match builder.read(&"rules", text) {
+            Err(error) => {
+                assert!(has(error.line), "line {}", error.line);
+                assert!(!written(&error).is_empty());
+            }
+            Ok(()) => {
+                let rules = builder.finish(&"");
+                let ends = Ends {
+                    source: SocketAddr::from(([10, 0, 0, 6], 80)),
+                    destination: SocketAddr::from(([10, 0, 0, 7], 90)),
+                    protocol: Protocol::Tcp,
+                };
+                for chain in Chain::ALL {
+                    let decision = rules.decide(chain, ends);
+                    assert!(decision.by.is_none_or(|by| by.line != 0 && has(by.line)));
+                    assert!(rules.has(chain) || decision.target == Target::Accept);
+                }
+            }
+        }
+    });
 }
 
 fn check_assignment(assignment: &Assignment, family: Family) {
