@@ -64,12 +64,6 @@ pub(super) fn search(tree: &[Entry], key: u128, found: &mut u32, matches: &impl 
     search(right, key, found, matches);
 }
 
-/// Makes a tree of entries in any order.
-pub(super) fn build(entries: &mut [Entry]) {
-    sort(entries);
-    link(entries);
-}
-
 /// The runs of entries with the same range, of sorted ones.
 pub(super) fn runs(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     let mut rest = entries;
@@ -85,6 +79,10 @@ pub(super) fn runs(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
 
 /// A heap sort: that of core holds a panic path for orders that aren't, and the shim can have none.
 pub(super) fn sort(entries: &mut [Entry]) {
+    // As most lists are written.
+    if entries.is_sorted_by_key(Entry::order) {
+        return;
+    }
     for root in (0..entries.len() / 2).rev() {
         sift(entries, root);
     }
@@ -124,8 +122,9 @@ fn swap(entries: &mut [Entry], one: usize, other: usize) {
     }
 }
 
-/// Fills in what each entry knows of its subtree; returns that of the whole tree.
-fn link(tree: &mut [Entry]) -> (u128, u32) {
+/// Makes a tree of sorted entries: fills in what each knows of its subtree, and returns what the root
+/// does.
+pub(super) fn link(tree: &mut [Entry]) -> (u128, u32) {
     let middle = tree.len() / 2;
     let Some((left, rest)) = tree.split_at_mut_checked(middle) else {
         return (0, NONE);

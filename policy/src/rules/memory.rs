@@ -13,7 +13,7 @@ pub struct Memory<'r> {
     pub rules: &'r mut [Rule],
     /// One for each range of ports.
     pub ports: &'r mut [PortRange],
-    /// One for each rule, and for each further range of ports that a rule has.
+    /// Two for each rule, and one for each further range of ports that a rule has.
     pub index: &'r mut [Entry],
     /// The names of the files.
     pub names: &'r mut [u8],

@@ -192,53 +192,19 @@ impl<'r> Builder<'r> {
     fn build_index(&mut self, file: &mut RuleFile) -> Option<()> {
         let rules = file.rules;
         for chain in Chain::ALL {
-            for by in [By::Address, By::Port] {
-                self.count_twins(rules, chain, by)?;
-            }
-            file.chain_mut(chain).by_address = self.tree(rules, chain, By::Address)?;
-            file.chain_mut(chain).by_port = self.tree(rules, chain, By::Port)?;
+            let by_address = self.sorted(rules, chain, By::Address, self.index)?;
+            let by_port = self.sorted(rules, chain, By::Port, by_address.end)?;
+            self.count_twins(rules, by_address, By::Address)?;
+            self.count_twins(rules, by_port, By::Port)?;
+            file.chain_mut(chain).by_address = self.tree(rules, by_address, By::Address);
+            file.chain_mut(chain).by_port = self.tree(rules, by_port, By::Port);
         }
         file.is_indexed = true;
         Some(())
     }
 
-    /// Fills in how many rules of the chain have the same address, or the same ports.
-    fn count_twins(&mut self, rules: Span, chain: Chain, by: By) -> Option<()> {
-        let entries = self.push_entries(rules, by, |rule| rule.chain == chain)?;
-        let entries = entries.of_mut(self.memory.index);
-        index::sort(entries);
-        let rules = rules.of_mut(self.memory.rules);
-        for run in index::runs(entries) {
-            let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
-            for entry in run {
-                let rule = rules.get_mut(entry.rule as usize)?;
-                match by {
-                    By::Address => rule.address_twins = count,
-                    By::Port => rule.port_twins = count,
-                }
-            }
-        }
-        Some(())
-    }
-
-    /// The tree of the chain's rules that are found by this.
-    fn tree(&mut self, rules: Span, chain: Chain, by: By) -> Option<Span> {
-        let tree = self.push_entries(rules, by, |rule| {
-            rule.chain == chain && rule.found_by() == by
-        })?;
-        index::build(tree.of_mut(self.memory.index));
-        self.index = tree.end;
-        Some(tree)
-    }
-
-    /// Puts the ranges of some rules behind what the index holds, and leaves them unclaimed.
-    fn push_entries(
-        &mut self,
-        rules: Span,
-        by: By,
-        is_wanted: impl Fn(&Rule) -> bool,
-    ) -> Option<Span> {
-        let start = self.index;
+    /// Sorts the ranges of a chain's rules, from `start` on in the index, which is left unclaimed.
+    fn sorted(&mut self, rules: Span, chain: Chain, by: By, start: u32) -> Option<Span> {
         let mut end = start;
         let mut push = |first, last, number| {
             *self.memory.index.get_mut(end as usize)? = Entry::new(first, last, number);
@@ -246,7 +212,7 @@ impl<'r> Builder<'r> {
             Some(())
         };
         let numbered = (0..).zip(rules.of(self.memory.rules));
-        for (number, rule) in numbered.filter(|(_, rule)| is_wanted(rule)) {
+        for (number, rule) in numbered.filter(|(_, rule)| rule.chain == chain) {
             let (addresses, ports) = rule.indexed();
             match by {
                 By::Address if !addresses.is_wide() => {
@@ -260,7 +226,50 @@ impl<'r> Builder<'r> {
                 _ => push(0, u128::MAX, number)?,
             }
         }
-        Some(Span { start, end })
+        let sorted = Span { start, end };
+        index::sort(sorted.of_mut(self.memory.index));
+        Some(sorted)
+    }
+
+    /// Fills in how many rules of the chain have the same address, or the same ports.
+    fn count_twins(&mut self, rules: Span, sorted: Span, by: By) -> Option<()> {
+        let rules = rules.of_mut(self.memory.rules);
+        for run in index::runs(sorted.of(self.memory.index)) {
+            let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
+            for entry in run {
+                let rule = rules.get_mut(entry.rule as usize)?;
+                match by {
+                    By::Address => rule.address_twins = count,
+                    By::Port => rule.port_twins = count,
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Claims the sorted ranges of those rules that are found by this, as a tree.
+    fn tree(&mut self, rules: Span, sorted: Span, by: By) -> Span {
+        let rules = rules.of(self.memory.rules);
+        let start = self.index;
+        for from in sorted.start..sorted.end {
+            // What is claimed never overtakes what it is taken from.
+            let entry = self.memory.index.get(from as usize).copied();
+            let wanted = entry.filter(|entry| {
+                let rule = rules.get(entry.rule as usize);
+                rule.is_some_and(|rule| rule.found_by() == by)
+            });
+            let slot = self.memory.index.get_mut(self.index as usize);
+            if let (Some(entry), Some(slot)) = (wanted, slot) {
+                *slot = entry;
+                self.index += 1;
+            }
+        }
+        let tree = Span {
+            start,
+            end: self.index,
+        };
+        index::link(tree.of_mut(self.memory.index));
+        tree
     }
 }
 
@@ -574,9 +583,6 @@ impl Reader<'_, '_> {
         if negated && text.contains(&b',') {
             return Err(self.error(text, "expected one address or network behind !"));
         }
-        for one in text.split(|&byte| byte == b',') {
-            self.network(one)?;
-        }
         Ok(Networks { text, negated })
     }
 
@@ -864,7 +870,7 @@ impl RuleWords<'_> {
     }
 }
 
-/// `-s` or `-d`, each network of it checked.
+/// `-s` or `-d`; what its networks are is seen once the whole rule has been read.
 #[derive(Clone, Copy)]
 struct Networks<'a> {
     text: &'a [u8],

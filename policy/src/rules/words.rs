@@ -24,35 +24,39 @@ impl<'a> Words<'a> {
 
     /// The next word; `None` at the end of the line.
     pub fn next(&mut self) -> Result<Option<Word<'a>>, BadQuote<'a>> {
-        let line = self.rest.trim_ascii_start();
-        match line.split_first() {
-            None => Ok(None),
-            Some((b'"', quoted)) => {
-                let end = closing_quote(quoted).ok_or(BadQuote(line))?;
-                let (text, rest) = quoted.split_at_checked(end).ok_or(BadQuote(line))?;
-                let rest = rest.get(1..).unwrap_or(&[]);
-                if rest.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
-                    return Err(BadQuote(line));
-                }
-                self.rest = rest;
-                Ok(Some(Word { text, quoted: true }))
+        let Some(start) = self.rest.iter().position(|&byte| !is_space(byte)) else {
+            return Ok(None);
+        };
+        let line = self.rest.get(start..).unwrap_or(&[]);
+        let quoted = line.strip_prefix(b"\"");
+        let (text, rest) = match quoted {
+            Some(inner) => {
+                let end = closing_quote(inner).ok_or(BadQuote(line))?;
+                let (text, rest) = inner.split_at_checked(end).ok_or(BadQuote(line))?;
+                (text, rest.get(1..).unwrap_or(&[]))
             }
-            Some(_) => {
-                let end = line.iter().position(u8::is_ascii_whitespace);
-                let (text, rest) = line
-                    .split_at_checked(end.unwrap_or(line.len()))
-                    .ok_or(BadQuote(line))?;
-                if text.contains(&b'"') {
-                    return Err(BadQuote(text));
-                }
-                self.rest = rest;
-                Ok(Some(Word {
-                    text,
-                    quoted: false,
-                }))
+            None => {
+                let end = line
+                    .iter()
+                    .position(|&byte| is_space(byte) || byte == b'"')
+                    .unwrap_or(line.len());
+                line.split_at_checked(end).ok_or(BadQuote(line))?
             }
+        };
+        // A quote stands at the beginning and the end of a word, or nowhere.
+        if rest.first().is_some_and(|&byte| !is_space(byte)) {
+            return Err(BadQuote(line));
         }
+        self.rest = rest;
+        Ok(Some(Word {
+            text,
+            quoted: quoted.is_some(),
+        }))
     }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// Where the text behind an opening quote ends.
