@@ -2,8 +2,10 @@
 //!
 //! | module | idea |
 //! | --- | --- |
-//! | [`parse`] | the text of a file |
-//! | [`words`] | a line of it, cut into words |
+//! | [`parse`] | the text of a file: its lines |
+//! | [`options`] | a line that is a rule: its options |
+//! | [`words`] | a line, cut into words |
+//! | [`builder`] | keeps what has been read |
 //! | [`rule`] | one rule: what it matches, and what becomes of that |
 //! | [`index`] | finds the rules that may match without going through all |
 //! | [`memory`] | where rules are kept |
@@ -24,14 +26,17 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::text::{Printable, Sink, Text};
 
+pub mod builder;
 pub mod index;
 pub mod memory;
+mod options;
 pub mod parse;
 pub mod rule;
 mod words;
 
+pub use builder::Builder;
 pub use memory::{Memory, RuleFile};
-pub use parse::{Builder, RuleError};
+pub use parse::RuleError;
 pub use rule::{PortRange, Rule};
 
 use index::Entry;

@@ -1,0 +1,232 @@
+//! Keeps the rules of all levels, and sorts them into the trees of [`index`].
+
+use core::net::IpAddr;
+
+use super::index::{self, Entry};
+use super::memory::{Memory, RuleFile, Span};
+use super::parse::{self, RuleError};
+use super::rule::{By, PortRange, Rule};
+use super::{Chain, RuleSet, Target};
+use crate::text::{Sink, Text};
+
+/// What there is no memory for.
+pub(super) const TOO_MANY: &str =
+    "is one too many: expected fewer rules, addresses or ports in all";
+const TOO_MANY_FILES: &str = "is one too many: expected fewer levels with rules";
+
+/// Reads the files of all levels, from the root inward.
+#[derive(Debug)]
+pub struct Builder<'r> {
+    memory: Memory<'r>,
+    files: usize,
+    rules: u32,
+    /// How many ranges of ports there are.
+    pub(super) ports: u32,
+    index: u32,
+    names: u32,
+}
+
+impl<'r> Builder<'r> {
+    /// One that has read nothing yet.
+    #[must_use]
+    pub const fn new(memory: Memory<'r>) -> Self {
+        Self {
+            memory,
+            files: 0,
+            rules: 0,
+            ports: 0,
+            index: 0,
+            names: 0,
+        }
+    }
+
+    /// Whether it has read nothing yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.files == 0
+    }
+
+    /// Reads the next file, which messages call `name`.
+    ///
+    /// # Errors
+    /// The first mistake; nothing may be made of the builder then.
+    pub fn read<'a>(&mut self, name: &impl Text, text: &'a [u8]) -> Result<(), RuleError<'a>> {
+        let start = self.rules;
+        let mut file = parse::read(self, text)?;
+        file.rules = Span {
+            start,
+            end: self.rules,
+        };
+        let whole = |problem| RuleError {
+            line: 0,
+            word: b"",
+            problem,
+        };
+        if file.rules.len() >= index::LEAST_RULES {
+            self.build_index(&mut file).ok_or(whole(TOO_MANY))?;
+        }
+        file.name = self.keep_name(name);
+        let slot = self.memory.files.get_mut(self.files);
+        *slot.ok_or(whole(TOO_MANY_FILES))? = file;
+        self.files += 1;
+        Ok(())
+    }
+
+    /// The rules read, and the cgroups that they are of, see [`RuleSet::cgroups`].
+    #[must_use]
+    pub fn finish(mut self, cgroups: &impl Text) -> RuleSet<'r> {
+        let cgroups = self.keep_name(cgroups);
+        let files: &[RuleFile] = self.memory.files;
+        let names: &[u8] = self.memory.names;
+        RuleSet {
+            files: files.get(..self.files).unwrap_or(&[]),
+            rules: self.memory.rules,
+            ports: self.memory.ports,
+            index: self.memory.index,
+            names,
+            cgroups: cgroups.of(names),
+        }
+    }
+
+    /// Where a rule's SNAT leads that was read last, and its line: [`crate::levels`] looks at each.
+    pub(crate) fn last_sources(&self) -> impl Iterator<Item = (IpAddr, u32)> {
+        let file = self
+            .files
+            .checked_sub(1)
+            .and_then(|last| self.memory.files.get(last));
+        let rules = file.map_or(Span::EMPTY, |file| file.rules);
+        rules
+            .of(self.memory.rules)
+            .iter()
+            .filter_map(|rule| match rule.target() {
+                Target::Snat(source) => Some((source, rule.line)),
+                _ => None,
+            })
+    }
+
+    /// What doesn't fit is cut off: it is for messages.
+    fn keep_name(&mut self, name: &impl Text) -> Span {
+        let start = self.names;
+        let mut out = Names {
+            memory: self.memory.names,
+            used: start,
+        };
+        name.write(&mut out);
+        self.names = out.used;
+        Span {
+            start,
+            end: self.names,
+        }
+    }
+
+    pub(super) fn push_rule(&mut self, rule: Rule) -> Option<()> {
+        *self.memory.rules.get_mut(self.rules as usize)? = rule;
+        self.rules += 1;
+        Some(())
+    }
+
+    pub(super) fn push_ports(&mut self, range: PortRange) -> Option<()> {
+        *self.memory.ports.get_mut(self.ports as usize)? = range;
+        self.ports += 1;
+        Some(())
+    }
+
+    /// Sorts the rules of a file into the trees of [`index`], two for each chain.
+    fn build_index(&mut self, file: &mut RuleFile) -> Option<()> {
+        let rules = file.rules;
+        for chain in Chain::ALL {
+            let by_address = self.sorted(rules, chain, By::Address, self.index)?;
+            let by_port = self.sorted(rules, chain, By::Port, by_address.end)?;
+            self.count_twins(rules, by_address, By::Address)?;
+            self.count_twins(rules, by_port, By::Port)?;
+            file.chain_mut(chain).by_address = self.tree(rules, by_address, By::Address);
+            file.chain_mut(chain).by_port = self.tree(rules, by_port, By::Port);
+        }
+        file.is_indexed = true;
+        Some(())
+    }
+
+    /// Sorts the ranges of a chain's rules, from `start` on in the index, which is left unclaimed.
+    fn sorted(&mut self, rules: Span, chain: Chain, by: By, start: u32) -> Option<Span> {
+        let mut end = start;
+        let mut push = |first, last, number| {
+            *self.memory.index.get_mut(end as usize)? = Entry::new(first, last, number);
+            end += 1;
+            Some(())
+        };
+        let numbered = (0..).zip(rules.of(self.memory.rules));
+        for (number, rule) in numbered.filter(|(_, rule)| rule.chain == chain) {
+            let (addresses, ports) = rule.indexed();
+            match by {
+                By::Address if !addresses.is_wide() => {
+                    push(addresses.first, addresses.last, number)?;
+                }
+                By::Port if !ports.is_wide() => {
+                    for range in ports.ranges.of(self.memory.ports) {
+                        push(range.first.into(), range.last.into(), number)?;
+                    }
+                }
+                _ => push(0, u128::MAX, number)?,
+            }
+        }
+        let sorted = Span { start, end };
+        index::sort(sorted.of_mut(self.memory.index));
+        Some(sorted)
+    }
+
+    /// Fills in how many rules of the chain have the same address, or the same ports.
+    fn count_twins(&mut self, rules: Span, sorted: Span, by: By) -> Option<()> {
+        let rules = rules.of_mut(self.memory.rules);
+        for run in index::runs(sorted.of(self.memory.index)) {
+            let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
+            for entry in run {
+                let rule = rules.get_mut(entry.rule as usize)?;
+                match by {
+                    By::Address => rule.address_twins = count,
+                    By::Port => rule.port_twins = count,
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Claims the sorted ranges of those rules that are found by this, as a tree.
+    fn tree(&mut self, rules: Span, sorted: Span, by: By) -> Span {
+        let rules = rules.of(self.memory.rules);
+        let start = self.index;
+        for from in sorted.start..sorted.end {
+            // What is claimed never overtakes what it is taken from.
+            let entry = self.memory.index.get(from as usize).copied();
+            let wanted = entry.filter(|entry| {
+                let rule = rules.get(entry.rule as usize);
+                rule.is_some_and(|rule| rule.found_by() == by)
+            });
+            let slot = self.memory.index.get_mut(self.index as usize);
+            if let (Some(entry), Some(slot)) = (wanted, slot) {
+                *slot = entry;
+                self.index += 1;
+            }
+        }
+        let tree = Span {
+            start,
+            end: self.index,
+        };
+        index::link(tree.of_mut(self.memory.index));
+        tree
+    }
+}
+
+struct Names<'a> {
+    memory: &'a mut [u8],
+    used: u32,
+}
+
+impl Sink for Names<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let free = self.memory.iter_mut().skip(self.used as usize);
+        for (slot, byte) in free.zip(bytes) {
+            *slot = *byte;
+            self.used += 1;
+        }
+    }
+}
