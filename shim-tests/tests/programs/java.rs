@@ -1,6 +1,6 @@
 //! Java: dual-stack sockets for both ends, unless told otherwise.
 
-use shim_tests::{Shim, skip};
+use shim_tests::{PolicyDir, Shim, skip};
 
 use crate::command::{client, source};
 use crate::observer::Observer;
@@ -47,6 +47,19 @@ fn java_server_with_ipv4_sockets() {
     server.listens_on(&["127.77.32.1"]);
     server.answers_on("127.77.32.1", HELLO);
     server.refuses_on(&["127.0.0.1", "127.77.32.2", "::1"]);
+}
+
+/// A thread in accept.
+#[test]
+fn java_server_resets_strangers() {
+    if !skip::command("javac") || !skip::ipv6() {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.34.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.34.1", rules);
+    let mut server = serve(&Shim::policy(policy.path()), DUAL_STACK);
+    server.listens_on(&["::ffff:127.77.34.1"]);
+    server.answers_only_to("127.77.34.9", "127.77.35.1", "127.77.34.1", HELLO);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Node: a dual-stack `[::]` by default, and connections made without blocking.
 
-use shim_tests::{Shim, skip};
+use shim_tests::{PolicyDir, Shim, skip};
 
 use crate::command::{client, source};
 use crate::observer::Observer;
@@ -38,6 +38,19 @@ fn node_server_with_ipv6_forbidden() {
     server.listens_on(&["::ffff:127.77.22.1"]);
     server.answers_on("127.77.22.1", HTTP);
     server.refuses_on(&["127.0.0.1", "127.77.22.2", "::1"]);
+}
+
+/// On a dual-stack socket, whose peers are v4-mapped.
+#[test]
+fn node_server_resets_strangers() {
+    if !skip::command("node") || !skip::ipv6() {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.24.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.24.1", rules);
+    let mut server = http_server(&Shim::policy(policy.path()));
+    server.listens_on(&["::ffff:127.77.24.1"]);
+    server.answers_only_to("127.77.24.9", "127.77.25.1", "127.77.24.1", HTTP);
 }
 
 #[test]

@@ -21,6 +21,35 @@ fn python_http_server() {
     server.refuses_on(&["127.0.0.1", "127.77.10.2", "::1"]);
 }
 
+/// It waits for events on a blocking socket, and then in accept.
+#[test]
+fn python_http_server_resets_strangers() {
+    if !skip::command("python3") {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.17.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.17.1", rules);
+    let port = free_port();
+    let mut command = Shim::policy(policy.path()).command("python3");
+    command.args(["-m", "http.server", &port.to_string()]);
+    let mut server = Server::start(&mut command, port);
+    server.listens_on(&["127.77.17.1"]);
+    server.answers_only_to("127.77.17.9", "127.77.18.1", "127.77.17.1", HTTP);
+}
+
+#[test]
+fn asyncio_server_resets_strangers() {
+    if !skip::command("python3") || !skip::ipv6() {
+        return;
+    }
+    let rules = "-A ACCEPT ! -s 127.77.19.0/24 -j REJECT\n";
+    let policy = PolicyDir::with_rules("127.77.19.1", rules);
+    let mut server = asyncio_server(&Shim::policy(policy.path()));
+    server.listens_on(&["127.77.19.1", "::"]);
+    server.answers_only_to("127.77.19.9", "127.77.18.1", "127.77.19.1", HELLO);
+    server.answers_on("::1", HELLO);
+}
+
 #[test]
 fn python_urllib_connects_from_the_address() {
     if !skip::command("python3") {

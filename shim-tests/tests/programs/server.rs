@@ -111,6 +111,16 @@ impl Server {
         );
     }
 
+    /// Asserts that friends are answered and strangers reset, whoever comes first.
+    #[track_caller]
+    pub fn answers_only_to(&self, friend: &str, stranger: &str, address: &str, protocol: Protocol) {
+        for _ in 0..5 {
+            let refused = self.connect_from(stranger, address);
+            assert!(peer::is_reset(&refused), "it said:\n{}", self.output());
+            self.answers_to(friend, address, protocol);
+        }
+    }
+
     /// Asserts that nobody answers on its port there: `ECONNREFUSED`.
     #[track_caller]
     pub fn refuses_on(&self, addresses: &[&str]) {
