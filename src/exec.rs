@@ -55,19 +55,25 @@ pub fn carry(policy: &Policy<'_>, memory: &'static mut [u8]) {
 
 /// At load: puts the variable into environ(7) with no value, for an assignment that may come later.
 pub fn reserve() {
-    let pages: *mut u8 = memory::map_bytes(RESERVED).cast();
+    // SAFETY: at load nobody changes environ.
+    let entries = unsafe { settings::environment() }.len() + 2;
+    let len = RESERVED + entries * size_of::<*const c_char>();
+    let pages: *mut u8 = memory::map_bytes(len).cast();
     if pages.is_null() {
         return;
     }
     // SAFETY: so many are mapped, zeroed, and nobody else knows of them.
-    let line = unsafe { slice::from_raw_parts_mut(pages, RESERVED) };
+    let block = unsafe { slice::from_raw_parts_mut(pages, len) };
+    let Some((line, rest)) = block.split_at_mut_checked(RESERVED) else {
+        return;
+    };
     let (name, value) = line.split_at_mut(NAME.len());
     name.copy_from_slice(NAME);
     VALUE.store(value.as_mut_ptr(), Ordering::Release);
     // SAFETY: the bytes of the value may change from now on, so no reference to them is kept; the
     // name and a null behind it stay.
     let line = unsafe { slice::from_raw_parts(pages, NAME.len() + 1) };
-    put_into_environment(line, &mut []);
+    put_into_environment(line, rest);
 }
 
 /// When an assignment comes late: gives the reserved variable its value, written in `memory` first.
@@ -129,9 +135,7 @@ fn room(memory: &'static mut [u8], count: usize) -> Option<&'static mut [*const 
 
 fn is_named(entry: *const c_char) -> bool {
     // SAFETY: each entry of environ is a NUL-terminated string.
-    unsafe { CStr::from_ptr(entry) }
-        .to_bytes()
-        .starts_with(NAME)
+    unsafe { settings::begins(entry, NAME) }
 }
 
 fn is(entry: *const c_char, line: &[u8]) -> bool {

@@ -3,9 +3,10 @@
 //! They are copied: a program may overwrite its environment (setproctitle does) or change it, and
 //! what it does to it afterwards must not lift the limits.
 
+use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char};
-use core::mem::size_of;
 use core::slice;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceRef;
 
@@ -107,13 +108,7 @@ fn read() -> Option<&'static Settings> {
     for variable in variables() {
         length += variable.to_bytes_with_nul().len();
     }
-    let pages = memory::map_bytes(length);
-    if pages.is_null() {
-        return None;
-    }
-    // SAFETY: `length` bytes are mapped, zeroed, and nobody else knows of them yet.
-    let block = unsafe { slice::from_raw_parts_mut(pages.cast::<u8>(), length) };
-    let (own, mut free) = block.split_at_mut_checked(size_of::<Settings>())?;
+    let (own, mut free) = room(length)?.split_at_mut_checked(size_of::<Settings>())?;
     for variable in variables() {
         let text = variable.to_bytes_with_nul();
         let (copy, rest) = free.split_at_mut_checked(text.len())?;
@@ -122,12 +117,37 @@ fn read() -> Option<&'static Settings> {
         settings.take(copy, secure);
     }
     let own = own.as_mut_ptr().cast::<Settings>();
-    // SAFETY: `own` begins a mapping, so it is aligned, and has the size; the mapping stays.
+    // SAFETY: `own` begins what `room` returned, so it is aligned, has the size, and stays.
     unsafe {
         own.write(settings);
         Some(&*own)
     }
 }
+
+/// Room for a [`Settings`] and the copies, for good, aligned for the former. A mapping is a good part
+/// of what it costs to be loaded, so it is made only where there is much to copy, and for a second
+/// thread here at once.
+fn room(length: usize) -> Option<&'static mut [u8]> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    // In .data: the loader would map .bss apart where it reaches into a page of its own.
+    #[unsafe(link_section = ".data")]
+    static ROOM: Room = Room(UnsafeCell::new([0; 512]));
+    if length <= size_of::<Room>() && !TAKEN.swap(true, Ordering::Relaxed) {
+        // SAFETY: nobody else gets it.
+        return Some(unsafe { &mut *ROOM.0.get() });
+    }
+    let pages = memory::map_bytes(length);
+    // SAFETY: `length` bytes are mapped, zeroed, and nobody else knows of them.
+    (!pages.is_null()).then(|| unsafe { slice::from_raw_parts_mut(pages.cast(), length) })
+}
+
+#[repr(C, align(16))]
+struct Room(UnsafeCell<[u8; 512]>);
+
+const _: () = assert!(align_of::<Room>() >= align_of::<Settings>());
+
+// SAFETY: used only by whoever takes it.
+unsafe impl Sync for Room {}
 
 impl Settings {
     /// Takes one `IPADDR_NAME=value`.
@@ -170,6 +190,23 @@ fn variables() -> impl Iterator<Item = &'static CStr> {
     let all = unsafe { environment() };
     // SAFETY: each entry is a NUL-terminated string.
     all.iter()
+        .filter(|&&entry| unsafe { begins(entry, PREFIX) })
         .map(|&entry| unsafe { CStr::from_ptr(entry) })
-        .filter(|variable| variable.to_bytes().starts_with(PREFIX))
+}
+
+/// Whether a string begins with `prefix`, which has no NUL. Without strlen(3): most strings of an
+/// environment differ in the first byte.
+///
+/// # Safety
+/// `string` is NUL-terminated.
+pub unsafe fn begins(string: *const c_char, prefix: &[u8]) -> bool {
+    let mut string = string.cast::<u8>();
+    prefix.iter().all(|&byte| {
+        // SAFETY: up to here there was no NUL.
+        unsafe {
+            let same = *string == byte;
+            string = string.add(1);
+            same
+        }
+    })
 }
