@@ -27,6 +27,7 @@ iptables-restore iptables
 unshare util-linux
 setcap libcap2-bin
 valgrind valgrind
+strace strace
 shellcheck shellcheck
 '
 

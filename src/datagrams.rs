@@ -112,7 +112,7 @@ pub fn note_new(fd: c_int, domain: c_int, kind: c_int, protocol: c_int) {
     let kind = kind & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
     let bound = match (assignment::latched(), Sends::of(domain, kind, protocol)) {
         (_, Sends::NoIpv4Datagrams) => Ok(()),
-        (Some(policy), Sends::Ipv4Datagrams) => bind_without_port(policy, fd),
+        (Some(policy), Sends::Ipv4Datagrams) => bind_without_port(policy, fd, false),
         _ => Err(Unsure),
     };
     if bound.is_err() {
@@ -175,7 +175,7 @@ fn bind_all(policy: &Policy) -> Result<(), Unsure> {
 fn bind_one(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
     match Local::of(fd)? {
         Local::Bound(local) => may_stay(policy, local.ip()),
-        Local::Unbound(_) => bind_without_port(policy, fd),
+        Local::Unbound(_) => bind_without_port(policy, fd, socket::has_bind_address_no_port(fd)),
         Local::NotInternet => Err(Unsure),
     }
 }
@@ -195,22 +195,17 @@ fn may_stay(policy: &Policy, local: IpAddr) -> Result<(), Unsure> {
     }
 }
 
-/// Binds to the assigned address. `IP_BIND_ADDRESS_NO_PORT` is there for this bind only: it would
-/// keep the program's own bind to port 0 from choosing a port.
-fn bind_without_port(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
+/// Binds to the assigned address. `IP_BIND_ADDRESS_NO_PORT` is there for this bind only, unless the
+/// program has set it: it would keep its own bind to port 0 from choosing a port.
+fn bind_without_port(policy: &Policy, fd: c_int, is_set: bool) -> Result<(), Unsure> {
     let primary = policy.ipv4.primary().ok_or(Unsure)?;
     let mut sockaddr = Sockaddr::wildcard(AF_INET);
     sockaddr.set_address(Family::Ipv4.address(primary));
-    let was_set = socket::has_bind_address_no_port(fd);
-    socket::set_bind_address_no_port(fd, true);
-    // An older kernel would choose a port now.
-    let result = if socket::has_bind_address_no_port(fd) {
-        real::bind_quietly(fd, &sockaddr).map_err(Unsure::from)
-    } else {
-        Err(Unsure)
-    };
-    socket::set_bind_address_no_port(fd, was_set);
-    result
+    // An older kernel lacks it, and would choose a port now.
+    socket::set_bind_address_no_port(fd, true)?;
+    let bound = real::bind_quietly(fd, &sockaddr);
+    socket::set_bind_address_no_port(fd, is_set)?;
+    Ok(bound?)
 }
 
 /// What a socket sends, as far as the source of an IPv4 datagram goes.

@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::net::SocketAddr;
 
 use ipaddr_policy::judge::EPERM;
-use ipaddr_policy::{Policy, Request, Verdict, judge};
+use ipaddr_policy::{Policy, Verdict, judge};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Frame, by_number, exported, nothing_after};
@@ -53,23 +53,13 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
         Assignment::Unusable => None,
         Assignment::Restricted(policy) => Some(policy),
     };
-    if !socket::listens_at_all(fd) {
-        return Ok(());
-    }
-    let local = match Local::of(fd)? {
-        Local::NotInternet => return Ok(()),
-        Local::Unbound(domain) => return bind_as_wildcard("listen", fd, domain, policy),
-        Local::Bound(local) => local,
-    };
-    let policy = policy.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
-    let request = bind::request(policy, fd, local);
-    match judge(policy, request) {
-        Verdict::Pass => {
-            log::passed("listen", fd, local);
-            Ok(())
+    match Local::of(fd)? {
+        Local::NotInternet => Ok(()),
+        Local::Bound(local) => keep_address(fd, local, policy),
+        Local::Unbound(domain) if socket::listens_at_all(fd) => {
+            bind_as_wildcard("listen", fd, domain, policy)
         }
-        Verdict::Rewrite(_) => keep_address(fd, policy, request, EPERM),
-        Verdict::Deny(errno) => keep_address(fd, policy, request, errno),
+        Local::Unbound(_) => Ok(()),
     }
 }
 
@@ -78,17 +68,29 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
 ///
 /// A port that the rules refuse may be one that the kernel has chosen: then the bind to port 0 has
 /// been judged, and is again.
-fn keep_address(
-    fd: c_int,
-    policy: &Policy<'_>,
-    request: Request,
-    errno: c_int,
-) -> Result<(), Refusal> {
-    let local = request.asked();
+fn keep_address(fd: c_int, local: SocketAddr, policy: Option<&Policy<'_>>) -> Result<(), Refusal> {
+    let judged = policy.map(|policy| {
+        let request = bind::request(policy, fd, local);
+        (policy, request, judge(policy, request))
+    });
+    if let Some((.., Verdict::Pass)) = judged {
+        log::passed("listen", fd, local);
+        return Ok(());
+    }
+    // The kernel refuses it.
+    if !socket::listens_at_all(fd) {
+        return Ok(());
+    }
+    let (policy, request, verdict) =
+        judged.ok_or_else(|| Refusal::unusable("listen", fd, local))?;
     let any_port = bind::request(policy, fd, SocketAddr::new(local.ip(), 0));
     if socket::is_listening(fd) || judge(policy, any_port) == Verdict::Pass {
         log::passed("listen", fd, local);
         return Ok(());
     }
+    let errno = match verdict {
+        Verdict::Deny(errno) => errno,
+        Verdict::Pass | Verdict::Rewrite(_) => EPERM,
+    };
     Err(Refusal::judged("listen", fd, policy, request, errno))
 }

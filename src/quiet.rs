@@ -18,7 +18,7 @@ use crate::{assignment, datagrams, real};
 /// # Errors
 /// Those of bind(2), `EINVAL` above all: the socket is bound already.
 pub fn bind(fd: c_int, source: &Sockaddr) -> Result<(), Errno> {
-    socket::set_bind_address_no_port(fd, true);
+    let _ = socket::set_bind_address_no_port(fd, true);
     real::bind_quietly(fd, source)
 }
 
@@ -54,16 +54,15 @@ pub fn undo_dissolved(fd: c_int) {
 
 /// With `IP_BIND_ADDRESS_NO_PORT` a socket without a port can be bound again, to the wildcard too.
 fn unbind(fd: c_int, family: c_int) {
-    // Without it the wildcard would get a port, and with that the socket every address.
-    socket::set_bind_address_no_port(fd, true);
-    if !datagrams::stay_bound() && socket::has_bind_address_no_port(fd) {
+    // Without the option the wildcard would get a port, and with that the socket every address.
+    if !datagrams::stay_bound() && socket::set_bind_address_no_port(fd, true).is_ok() {
         let _ = real::bind_quietly(fd, &Sockaddr::wildcard(family));
         // Another thread may have gone through the sockets meanwhile, and counted this one.
         if datagrams::stay_bound() {
             datagrams::give_up();
         }
     }
-    socket::set_bind_address_no_port(fd, false);
+    let _ = socket::set_bind_address_no_port(fd, false);
 }
 
 /// Whether this process ever bound a socket to an address of its own choice in such a way that a

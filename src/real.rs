@@ -187,11 +187,17 @@ pub fn bind_quietly(fd: c_int, sockaddr: &Sockaddr) -> Result<(), Errno> {
 }
 
 /// The real setsockopt(2), for what the program didn't ask for.
-pub fn set_option_quietly<T>(fd: c_int, level: c_int, name: c_int, value: &T) {
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn set_option_quietly<T>(fd: c_int, level: c_int, name: c_int, value: &T) -> Result<(), Errno> {
     type SetOption = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, socklen_t) -> c_int;
     // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
     let set: SetOption = unsafe { transmute(SETSOCKOPT.address()) };
     let len = size_of::<T>() as socklen_t;
     // SAFETY: the kernel reads `value` and nothing else.
-    unsafe { set(fd, level, name, ptr::from_ref(value).cast(), len) };
+    match unsafe { set(fd, level, name, ptr::from_ref(value).cast(), len) } {
+        0 => Ok(()),
+        _ => Err(Errno::get()),
+    }
 }

@@ -25,10 +25,13 @@ pub fn local_address(fd: c_int) -> Result<Sockaddr, Errno> {
 /// True also where the kernel won't tell: then it isn't an AF_INET6 socket, and the kernel refuses
 /// what is made of the answer.
 pub fn is_dual_stack(fd: c_int) -> bool {
-    let is = |level, option, value| option_value(fd, level, option) == Ok(value);
-    let v6only = is(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
-    let icmpv6 = is(libc::SOL_SOCKET, libc::SO_PROTOCOL, libc::IPPROTO_ICMPV6);
-    !(v6only || icmpv6 || is_raw(fd))
+    let option = |level, name| option_value(fd, level, name);
+    option(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) != Ok(1)
+        && match option(libc::SOL_SOCKET, libc::SO_TYPE) {
+            Ok(libc::SOCK_STREAM) => true,
+            Ok(libc::SOCK_RAW) => false,
+            _ => option(libc::SOL_SOCKET, libc::SO_PROTOCOL) != Ok(libc::IPPROTO_ICMPV6),
+        }
 }
 
 /// Whether the socket is TCP or MPTCP.
@@ -105,13 +108,12 @@ pub fn has_bind_address_no_port(fd: c_int) -> bool {
 /// Sets `IP_BIND_ADDRESS_NO_PORT` (ip(7)): a bind to port 0 then leaves the port to connect, which
 /// picks it by 4-tuple. Works on AF_INET6 sockets too. A kernel older than 4.2 lacks it, and picks
 /// the port at the bind: dearer in ports, otherwise the same.
-pub fn set_bind_address_no_port(fd: c_int, on: bool) {
-    real::set_option_quietly(
-        fd,
-        libc::IPPROTO_IP,
-        libc::IP_BIND_ADDRESS_NO_PORT,
-        &c_int::from(on),
-    );
+///
+/// # Errors
+/// Those of setsockopt(2), `ENOPROTOOPT` from such a kernel.
+pub fn set_bind_address_no_port(fd: c_int, on: bool) -> Result<(), Errno> {
+    let option = libc::IP_BIND_ADDRESS_NO_PORT;
+    real::set_option_quietly(fd, libc::IPPROTO_IP, option, &c_int::from(on))
 }
 
 /// Has close(2) reset the connection, see `SO_LINGER` in socket(7).
@@ -120,7 +122,7 @@ pub fn set_no_linger(fd: c_int) {
         l_onoff: 1,
         l_linger: 0,
     };
-    real::set_option_quietly(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger);
+    let _ = real::set_option_quietly(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger);
 }
 
 /// -1 is an error, its number in errno; the exported functions put errno back.

@@ -157,16 +157,14 @@ fn bind_source(
         // The kernel would take a port here too.
         (real::bind_quietly(fd, &sockaddr), Afterwards::Nothing)
     };
-    match (bound, Local::of(fd)?) {
-        (Ok(()), _) => {
-            log::quietly_bound(call, fd, source, endpoint);
-            Ok(afterwards)
-        }
+    let Err(errno) = bound else {
+        log::quietly_bound(call, fd, source, endpoint);
+        return Ok(afterwards);
+    };
+    match Local::of(fd)? {
         // Another thread was faster.
-        (Err(_), Local::Bound(local)) => {
-            keep_source(call, fd, policy, request.on_bound(local.ip()))
-        }
-        (Err(errno), _) => Err(Refusal::from(errno)),
+        Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
+        _ => Err(Refusal::from(errno)),
     }
 }
 

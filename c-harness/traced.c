@@ -1,0 +1,91 @@
+/*
+ * traced KIND ADDRESS PORT CALL...: the calls one after the other on one socket, the last of them
+ * between two calls of sched_yield(2), by which it is found in a trace. CALL is
+ *
+ *	bind=ADDRESS, bind=ADDRESS:PORT
+ *	connect, sendto, sendmsg, sendmmsg	to ADDRESS PORT; sendmmsg two messages
+ *	sendto*COUNT
+ *	dissolve, listen
+ *	socket		a new socket of the kind, with which it goes on
+ */
+#include "harness.h"
+#include <sched.h>
+
+static struct sockaddr_storage to;
+static socklen_t to_length;
+
+static void bind_as_said(int fd, char *address)
+{
+	/* The last colon of three or more is no port's. */
+	char *colon = strchr(address, '.') ? strchr(address, ':') : NULL;
+
+	if (colon)
+		*colon = '\0';
+	bind_to(fd, address, colon ? atoi(colon + 1) : 0);
+}
+
+static void send_by_message(int fd, int count)
+{
+	struct iovec data = { "x", 1 };
+	struct mmsghdr messages[2];
+
+	memset(messages, 0, sizeof(messages));
+	for (int i = 0; i < 2; i++) {
+		struct msghdr *message = &messages[i].msg_hdr;
+
+		message->msg_name = &to;
+		message->msg_namelen = to_length;
+		message->msg_iov = &data;
+		message->msg_iovlen = 1;
+	}
+	if (count == 1)
+		sendmsg(fd, &messages[0].msg_hdr, 0);
+	else
+		sendmmsg(fd, messages, 2, 0);
+}
+
+static void send_times(int fd, int count)
+{
+	while (count-- > 0)
+		sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&to, to_length);
+}
+
+static int call(int fd, const char *kind, char *what)
+{
+	if (strncmp(what, "bind=", 5) == 0)
+		bind_as_said(fd, what + 5);
+	else if (strcmp(what, "connect") == 0)
+		connect(fd, (const struct sockaddr *)&to, to_length);
+	else if (strcmp(what, "dissolve") == 0)
+		dissolve(fd);
+	else if (strcmp(what, "listen") == 0)
+		listen(fd, 5);
+	else if (strcmp(what, "sendmsg") == 0)
+		send_by_message(fd, 1);
+	else if (strcmp(what, "sendmmsg") == 0)
+		send_by_message(fd, 2);
+	else if (strcmp(what, "socket") == 0)
+		return open_socket(kind);
+	else if (strncmp(what, "sendto", 6) == 0)
+		send_times(fd, what[6] == '*' ? atoi(what + 7) : 1);
+	else
+		exit(2);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open_socket(argv[1]);
+
+	to_length = make_sockaddr(&to, argv[2], atoi(argv[3]));
+	for (int i = 4; i < argc; i++) {
+		int last = i == argc - 1;
+
+		if (last)
+			sched_yield();
+		fd = call(fd, argv[1], argv[i]);
+		if (last)
+			sched_yield();
+	}
+	return 0;
+}

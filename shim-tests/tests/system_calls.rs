@@ -1,0 +1,275 @@
+//! How many system calls the library makes, and which: they repeat exactly, so strace(1) can hold
+//! them to what the rules need. README.md has the same as a table. In glibc processes: musl's own
+//! calls are others.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use shim_tests::{Cgroup, PolicyDir, Shim, harness, peer, skip};
+use tempfile::NamedTempFile;
+
+const ADDRESS: &str = "127.0.0.2";
+
+/// What mapping the library takes: two pieces, constants with code, and variables.
+const MAPPED: [&str; 6] = ["openat", "read", "fstat", "mmap", "mmap", "close"];
+
+/// What each constructor does: which file stderr is, and whether there is a policy directory.
+const LOADED: [&str; 2] = ["fstat", "faccessat"];
+
+/// Finding out which cgroup this is.
+const CGROUP: [&str; 4] = ["openat", "read", "read", "close"];
+
+/// Reading a file.
+const FILE: [&str; 6] = ["openat", "fstat", "stat", "read", "read", "close"];
+
+/// The files that a level may have: a list for each family, and rules.
+const FILES: usize = 3;
+
+/// Whether system calls can be traced here; skips if they can't.
+fn strace() -> bool {
+    if std::env::var("IPADDR_TEST_LIBC").is_ok_and(|libc| !libc.is_empty()) {
+        skip::skip("counts a glibc process's system calls");
+        return false;
+    }
+    if !skip::command("strace") {
+        return false;
+    }
+    let traced = Shim::without().run("strace", &["-o", "/dev/null", "true"]);
+    if !traced.success {
+        skip::skip(&format!("strace can't trace here: {}", traced.err.trim()));
+    }
+    traced.success
+}
+
+/// The system calls of a program: the name of each, and of an option that it is about.
+fn trace(shim: &Shim, program: &str, arguments: &[&str]) -> Vec<String> {
+    let file = NamedTempFile::new().expect("a temporary file");
+    let path = file.path().to_str().expect("UTF-8");
+    let strace = ["strace", "-qq", "-e", "signal=none", "-o", path];
+    let run = shim.clone().by_preloaded(&strace).run(program, arguments);
+    assert!(run.success, "{run:?}");
+    let text = fs::read_to_string(path).expect("strace has written it");
+    text.lines().filter_map(system_call).collect()
+}
+
+/// `getsockopt(3, SOL_SOCKET, SO_TYPE, [1], [4]) = 0` and the like.
+fn system_call(line: &str) -> Option<String> {
+    let (name, arguments) = line.split_once('(')?;
+    Some(match name {
+        "getsockopt" | "setsockopt" => format!("{name} {}", arguments.split(", ").nth(2)?),
+        "newfstatat" if line.contains("AT_EMPTY_PATH") => "fstat".to_owned(),
+        "newfstatat" => "stat".to_owned(),
+        _ => name.to_owned(),
+    })
+}
+
+/// The system calls of the last of `calls`, which c-harness/traced.c does on one socket.
+fn calls(shim: &Shim, kind: &str, to: (&str, &str), calls: &[&str]) -> Vec<String> {
+    let arguments = [&[kind, to.0, to.1], calls].concat();
+    let program = harness("traced");
+    let all = trace(shim, program.to_str().expect("UTF-8"), &arguments);
+    let mut parts = all.split(|call| call == "sched_yield");
+    let (_before, between) = (parts.next(), parts.next());
+    between.expect("two marks").to_vec()
+}
+
+/// What is expected of a call, to a UDP port of 127.0.0.1 that takes everything.
+struct Expect {
+    shim: Shim,
+    port: String,
+}
+
+impl Expect {
+    #[track_caller]
+    fn of(&self, kind: &str, steps: &[&str], expected: &[&str]) {
+        let made = calls(&self.shim, kind, ("127.0.0.1", &self.port), steps);
+        assert_eq!(made, expected, "{kind} {steps:?}");
+    }
+}
+
+const NO_PORT: &str = "setsockopt IP_BIND_ADDRESS_NO_PORT";
+const TYPE: &str = "getsockopt SO_TYPE";
+const V6ONLY: &str = "getsockopt IPV6_V6ONLY";
+
+#[test]
+fn calls_of_a_restricted_process() {
+    if !strace() {
+        return;
+    }
+    let (_receiver, port) = peer::udp_port("127.0.0.1");
+    let shim = Shim::ipv4(ADDRESS).var("IPADDR_LOG", "off");
+    let expect = Expect { shim, port };
+
+    for kind in ["tcp4", "udp4"] {
+        expect.of(kind, &["socket"], &["socket"]);
+        expect.of(kind, &["bind=0.0.0.0"], &["bind"]);
+        // Refused: what isn't a socket would get another errno.
+        expect.of(kind, &["bind=127.0.0.9"], &[TYPE]);
+        // A port of the kernel's choice: a quiet bind must not replace this address later.
+        let asked = ["getsockopt IP_BIND_ADDRESS_NO_PORT", TYPE, "bind"];
+        expect.of(kind, &["bind=127.0.0.2"], &asked);
+    }
+    expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
+    let undone = ["connect", "getsockname", NO_PORT, "bind", NO_PORT];
+    expect.of("udp4", &["connect", "dissolve"], &undone);
+    let bound = [NO_PORT, "bind", "getsockname", "connect"];
+    expect.of("udp4", &["bind=0.0.0.0", "connect"], &bound);
+
+    let asked = ["getsockname", "listen"];
+    expect.of("tcp4", &["bind=0.0.0.0", "listen"], &asked);
+    let bound = ["getsockname", TYPE, "bind", "listen"];
+    expect.of("tcp4", &["listen"], &bound);
+
+    for call in ["sendto", "sendmsg"] {
+        expect.of("udp4", &[call], &["getsockname", TYPE, "bind", call]);
+        expect.of("udp4", &[call, call], &["getsockname", call]);
+        expect.of("udp4", &["sendto*100", call], &[call]);
+    }
+    let two = ["getsockname", "getsockname", "sendmmsg"];
+    expect.of("udp4", &["sendto", "sendmmsg"], &two);
+    expect.of("udp4", &["sendto*100", "sendmmsg"], &["sendmmsg"]);
+    let bound_at_once = ["socket", NO_PORT, "bind", NO_PORT];
+    expect.of("udp4", &["sendto*100", "socket"], &bound_at_once);
+}
+
+#[test]
+fn connects_of_a_restricted_process() {
+    if !strace() {
+        return;
+    }
+    let shim = Shim::ipv4(ADDRESS);
+    let listener = peer::Listener::on("127.0.0.1");
+    let made = calls(&shim, "tcp4", ("127.0.0.1", &listener.port()), &["connect"]);
+    assert_eq!(made, [NO_PORT, "bind", "connect"]);
+    assert_eq!(listener.peer().ip().to_string(), ADDRESS);
+
+    let refused = peer::refused_port("127.0.0.1");
+    let made = calls(&shim, "tcp4", ("127.0.0.1", &refused), &["connect"]);
+    assert_eq!(made, [NO_PORT, "bind", "connect", NO_PORT, "bind", NO_PORT]);
+}
+
+#[test]
+fn calls_on_ipv6_sockets_of_a_restricted_process() {
+    if !strace() || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4(ADDRESS);
+    let to = |kind, steps: &[&str]| calls(&shim, kind, ("::1", "9"), steps);
+    assert_eq!(to("tcp6", &["bind=::"]), [V6ONLY, TYPE, "bind"]);
+    let protocol = "getsockopt SO_PROTOCOL";
+    assert_eq!(to("udp6", &["bind=::"]), [V6ONLY, TYPE, protocol, "bind"]);
+    let chosen = "getsockopt IP_BIND_ADDRESS_NO_PORT";
+    assert_eq!(to("tcp6only", &["bind=::"]), [V6ONLY, chosen, TYPE, "bind"]);
+    // IPv6 isn't assigned.
+    assert_eq!(to("udp6", &["connect"]), ["connect"]);
+    assert_eq!(to("udp6", &["sendto"]), ["sendto"]);
+    assert_eq!(to("udp6", &["sendto", "sendmsg"]), ["sendmsg"]);
+}
+
+#[test]
+fn calls_of_an_unrestricted_process() {
+    if !strace() {
+        return;
+    }
+    let (_receiver, port) = peer::udp_port("127.0.0.1");
+    let shim = Shim::new();
+    let expect = Expect { shim, port };
+    expect.of("udp4", &["bind=0.0.0.0"], &["faccessat", "bind"]);
+    expect.of("udp4", &["connect"], &["faccessat", "connect"]);
+    expect.of("udp4", &["connect", "dissolve"], &["connect"]);
+    expect.of("tcp4", &["listen"], &["faccessat", "listen"]);
+    // The first of 1,024.
+    expect.of("udp4", &["sendto"], &["faccessat", "sendto"]);
+    for call in ["sendto", "sendmsg", "sendmmsg"] {
+        expect.of("udp4", &["sendto", call], &[call]);
+    }
+}
+
+/// A cgroup, and how many levels lead to it, the root's included.
+fn cgroup() -> Option<(Cgroup, usize)> {
+    if !skip::root_for("cgroups") {
+        return None;
+    }
+    let cgroup = Cgroup::v2();
+    if cgroup.is_none() {
+        skip::skip("no cgroup v2 hierarchy that may be written to");
+    }
+    cgroup.map(|cgroup| {
+        let levels = cgroup.name().split('/').count() + 1;
+        (cgroup, levels)
+    })
+}
+
+#[test]
+fn looks_into_a_policy_directory() {
+    if !strace() {
+        return;
+    }
+    let Some((cgroup, levels)) = cgroup() else {
+        return;
+    };
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path()).cgroup(&cgroup);
+    let absent = vec!["openat"; levels * FILES];
+    let look = [&["faccessat"], &CGROUP[..], &absent].concat();
+    for call in ["bind=0.0.0.0", "connect", "listen"] {
+        let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &[call]);
+        let name = call.split('=').next().expect("a name");
+        assert_eq!(made, [&look[..], &[name]].concat(), "{call}");
+    }
+}
+
+/// How many more system calls of each kind a program makes with the library than without.
+fn loading(shim: &Shim, without: &Shim) -> BTreeMap<String, i32> {
+    let mut more = BTreeMap::new();
+    for (shim, sign) in [(shim, 1), (without, -1)] {
+        for call in trace(shim, "true", &[]) {
+            *more.entry(call).or_default() += sign;
+        }
+    }
+    more.retain(|_, count| *count != 0);
+    more
+}
+
+fn counted<'a>(calls: impl IntoIterator<Item = &'a [&'a str]>) -> BTreeMap<String, i32> {
+    let mut counts = BTreeMap::new();
+    for call in calls.into_iter().flatten() {
+        *counts.entry((*call).to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn loading_the_library() {
+    if !strace() {
+        return;
+    }
+    let without = Shim::without();
+    let unrestricted = loading(&Shim::new(), &without);
+    assert_eq!(unrestricted, counted([&MAPPED[..], &LOADED]));
+    let by_variable = loading(&Shim::ipv4(ADDRESS), &without);
+    assert_eq!(by_variable, counted([&MAPPED[..], &LOADED, &["mmap"]]));
+}
+
+#[test]
+fn loading_the_library_where_there_is_a_policy_directory() {
+    if !strace() {
+        return;
+    }
+    let Some((cgroup, levels)) = cgroup() else {
+        return;
+    };
+    let policy = PolicyDir::new();
+    let without = Shim::without().cgroup(&cgroup);
+    let shim = Shim::policy(policy.path()).cgroup(&cgroup);
+    let files = vec!["openat"; levels * FILES];
+    let read: [&[_]; 4] = [&MAPPED, &LOADED, &["mmap"], &CGROUP];
+
+    // Room for an assignment that may come late.
+    let room = [&read[..], &[&files, &["mmap"]]].concat();
+    assert_eq!(loading(&shim, &without), counted(room));
+
+    policy.write(cgroup.name(), "ipv4", ADDRESS);
+    let assigned = [&read[..], &[&files[1..], &FILE]].concat();
+    assert_eq!(loading(&shim, &without), counted(assigned));
+}
