@@ -71,7 +71,7 @@ static void *own_descriptors(void *unused)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
-	int fd, other, unseen = -1;
+	int fd, other, unseen = -1, inet6 = -1, only = 1;
 	pid_t child;
 
 	receiver = new_socket();
@@ -87,6 +87,13 @@ int main(int argc, char **argv)
 
 		unseen = unseen_socket();
 		raw_call(SYS_bind, unseen, (long)&wildcard, sizeof(wildcard));
+	}
+	if (strncmp(what, "inet6 only", 10) == 0) {
+		inet6 = socket(AF_INET6, SOCK_DGRAM, 0);
+		if (setsockopt(inet6, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0)
+			die("IPV6_V6ONLY");
+		if (strcmp(what, "inet6 only, not bound") != 0 && bind_to(inet6, "::", 0) < 0)
+			die("bind to ::");
 	}
 	if (strcmp(what, "vfork") == 0) {
 		child = vfork();
@@ -152,6 +159,13 @@ int main(int argc, char **argv)
 		send_from((int)syscall(SYS_pidfd_getfd, pidfd, unseen, 0));
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
+	} else if (strcmp(what, "inet6 only, then not") == 0) {
+		/* No port was asked for, so dissolving gives it up, and without one it can change. */
+		only = 0;
+		if (connect_to(inet6, "::1", 9) < 0 || dissolve(inet6) < 0 ||
+		    setsockopt(inet6, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0)
+			die("IPV6_V6ONLY");
+		send_from(inet6);
 	} else if (strcmp(what, "inet6") == 0) {
 		send_from(socket(AF_INET6, SOCK_DGRAM, 0));
 		send_from(new_socket());

@@ -20,11 +20,14 @@
 //! does anything that can't be made sure of: a bind that fails, descriptors that can't be listed,
 //! threads or a parent (after vfork(2)) that share the memory and not the descriptors.
 //!
+//! An AF_INET6 socket that 1 finds bound and with `IPV6_V6ONLY`, as servers of both families have
+//! one, carries no IPv4, and does no harm: that option is not changed without a call of ours.
+//!
 //! fork(2) copies memory and descriptors alike; exec begins anew. Not seen are sockets made by
 //! system calls that pass no symbol, io_uring's among them, which the library can't cover anyway.
 
 use core::ffi::{CStr, c_int};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use ipaddr_policy::rules::Protocol;
@@ -121,6 +124,17 @@ pub fn note_new(fd: c_int, domain: c_int, kind: c_int, protocol: c_int) {
     errno.set();
 }
 
+/// A socket's `IPV6_V6ONLY` is about to be set.
+pub fn note_v6only(fd: c_int) {
+    if stay_bound() {
+        let errno = Errno::get();
+        if socket::is_datagram(fd) {
+            give_up();
+        }
+        errno.set();
+    }
+}
+
 /// Not sure that all are bound.
 struct Unsure;
 
@@ -167,6 +181,7 @@ fn bind_all(policy: &Policy) -> Result<(), Unsure> {
         match Sends::of(domain, kind, protocol) {
             Sends::NoIpv4Datagrams => Ok(()),
             Sends::Ipv4Datagrams => bind_one(policy, fd),
+            Sends::Ipv6Datagrams => check_one(policy, fd),
             Sends::Otherwise => Err(Unsure),
         }
     })
@@ -180,12 +195,22 @@ fn bind_one(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
     }
 }
 
+fn check_one(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
+    match Local::of(fd)? {
+        Local::Bound(local) if !socket::is_dual_stack(fd) => may_stay(policy, local.ip()),
+        _ => Err(Unsure),
+    }
+}
+
 /// Whether a socket with this address may send anywhere.
 fn may_stay(policy: &Policy, local: IpAddr) -> Result<(), Unsure> {
     // Some address that isn't the socket's own.
-    let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), 0);
+    let remote = match Family::of(local) {
+        Family::Ipv4 => IpAddr::V4(Ipv4Addr::BROADCAST),
+        Family::Ipv6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+    };
     let request = Request::ConnectBound {
-        remote,
+        remote: SocketAddr::new(remote, 0),
         protocol: Protocol::Udp,
         local,
     };
@@ -213,6 +238,8 @@ enum Sends {
     /// A stream, or another family.
     NoIpv4Datagrams,
     Ipv4Datagrams,
+    /// Those too, unless `IPV6_V6ONLY` keeps them out.
+    Ipv6Datagrams,
     /// Those too, but it takes more to bind one.
     Otherwise,
 }
@@ -221,6 +248,7 @@ impl Sends {
     const fn of(domain: c_int, kind: c_int, protocol: c_int) -> Self {
         match (domain, kind, protocol) {
             (AF_INET, libc::SOCK_DGRAM, 0 | IPPROTO_UDP | IPPROTO_UDPLITE) => Self::Ipv4Datagrams,
+            (AF_INET6, libc::SOCK_DGRAM, 0 | IPPROTO_UDP | IPPROTO_UDPLITE) => Self::Ipv6Datagrams,
             (AF_INET | AF_INET6, libc::SOCK_STREAM, 0 | IPPROTO_TCP | IPPROTO_MPTCP) => {
                 Self::NoIpv4Datagrams
             }

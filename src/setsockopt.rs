@@ -1,15 +1,16 @@
-//! setsockopt(2), for the one option that chooses a source: the sticky `IPV6_PKTINFO` of ipv6(7).
+//! setsockopt(2), for the one option that chooses a source, the sticky `IPV6_PKTINFO` of ipv6(7), and
+//! the one that says which families a socket carries: [`crate::datagrams`] has to know.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv6Addr};
 
-use libc::{IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo, socklen_t};
+use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo, socklen_t};
 
 use crate::entry::{Frame, by_number, exported, nothing_after};
 use crate::errno::Errno;
 use crate::sockaddr::is_refused;
-use crate::{real, source};
+use crate::{datagrams, real, source};
 
 /// A frame with room for a copy of the option's value.
 #[repr(C)]
@@ -42,7 +43,11 @@ unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
     // SAFETY: the entry code's promise: an OptionFrame, which begins with the frame of a call with
     // setsockopt's signature.
     let (frame, copy) = unsafe { (Frame::enter(frame.cast()), &mut (*frame).value) };
-    if (frame.int(1), frame.int(2)) == (IPPROTO_IPV6, IPV6_PKTINFO) {
+    let option = (frame.int(1), frame.int(2));
+    if option == (IPPROTO_IPV6, IPV6_V6ONLY) {
+        datagrams::note_v6only(frame.fd());
+    }
+    if option == (IPPROTO_IPV6, IPV6_PKTINFO) {
         let errno = Errno::get();
         let value = frame.pointer::<in6_pktinfo>(3);
         let whole = usize::try_from(frame.int(4)).is_ok_and(|len| len >= size_of::<in6_pktinfo>());

@@ -56,6 +56,12 @@ fn a_descriptor_of_another_process() {
 fn sockets_of_both_families() {
     if skip::ipv6() {
         settled("inet6", "127.0.0.2 127.0.0.2");
+        settled("inet6 only", "");
+        settled("inet6 only, then not", "127.0.0.2");
+        not_settled("inet6 only, not bound", "");
+        let run = Shim::ipv4("127.0.0.2").var("IPADDR_IPV6", "::1");
+        let run = run.harness("many_datagrams", &["inet6 only"]);
+        run.says(SETTLED);
     }
 }
 
