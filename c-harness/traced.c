@@ -4,11 +4,13 @@
  *
  *	bind=ADDRESS, bind=ADDRESS:PORT
  *	connect, sendto, sendmsg, sendmmsg	to ADDRESS PORT; sendmmsg two messages
+ *	sendmsg=SOURCE	from a source that a control message chooses
  *	sendto*COUNT
  *	dissolve, listen
  *	socket		a new socket of the kind, with which it goes on
  */
 #include "harness.h"
+#include "pktinfo.h"
 #include <sched.h>
 
 static struct sockaddr_storage to;
@@ -24,10 +26,11 @@ static void bind_as_said(int fd, char *address)
 	bind_to(fd, address, colon ? atoi(colon + 1) : 0);
 }
 
-static void send_by_message(int fd, int count)
+static void send_by_message(int fd, int count, const char *source)
 {
 	struct iovec data = { "x", 1 };
 	struct mmsghdr messages[2];
+	union control control;
 
 	memset(messages, 0, sizeof(messages));
 	for (int i = 0; i < 2; i++) {
@@ -38,6 +41,7 @@ static void send_by_message(int fd, int count)
 		message->msg_iov = &data;
 		message->msg_iovlen = 1;
 	}
+	choose_source(&messages[0].msg_hdr, &control, source);
 	if (count == 1)
 		sendmsg(fd, &messages[0].msg_hdr, 0);
 	else
@@ -60,10 +64,10 @@ static int call(int fd, const char *kind, char *what)
 		dissolve(fd);
 	else if (strcmp(what, "listen") == 0)
 		listen(fd, 5);
-	else if (strcmp(what, "sendmsg") == 0)
-		send_by_message(fd, 1);
 	else if (strcmp(what, "sendmmsg") == 0)
-		send_by_message(fd, 2);
+		send_by_message(fd, 2, "-");
+	else if (strncmp(what, "sendmsg", 7) == 0)
+		send_by_message(fd, 1, what[7] == '=' ? what + 8 : "-");
 	else if (strcmp(what, "socket") == 0)
 		return open_socket(kind);
 	else if (strncmp(what, "sendto", 6) == 0)

@@ -188,8 +188,22 @@ pub fn keep_source(
 /// that a wildcard becomes: of 0.0.0.0 the kernel makes what the route says, whatever the socket is
 /// bound to. (Of `::` it makes what the socket is bound to, so the caller lets it be.)
 pub fn judge_source(call: &str, fd: c_int, source: IpAddr) -> Result<Option<IpAddr>, Refusal> {
-    let assignment = assignment::for_send();
-    if matches!(assignment, Assignment::Unrestricted) {
+    let policy = match assignment::for_send() {
+        Assignment::Unrestricted => return Ok(None),
+        Assignment::Unusable => None,
+        Assignment::Restricted(policy) => Some(policy),
+    };
+    let request = |policy, port| Request::Bind {
+        local: SocketAddr::new(source, port),
+        protocol: protocol::of(fd, policy, Chain::Bind),
+        dual_stack: false,
+    };
+    // The usual one needs no question, a server's reply from the address that it was asked at: on a
+    // socket of another family it passes too, and without rules the port doesn't matter.
+    if let Some(policy) = policy
+        && !policy.has_rules(Chain::Bind)
+        && judge(policy, request(policy, 0)) == Verdict::Pass
+    {
         return Ok(None);
     }
     let port = match Local::of(fd)? {
@@ -198,16 +212,8 @@ pub fn judge_source(call: &str, fd: c_int, source: IpAddr) -> Result<Option<IpAd
         Local::Bound(local) => local.port(),
     };
     let asked = SocketAddr::new(source, port);
-    let policy = match assignment {
-        Assignment::Unrestricted => return Ok(None),
-        Assignment::Unusable => return Err(Refusal::unusable(call, fd, asked)),
-        Assignment::Restricted(policy) => policy,
-    };
-    let request = Request::Bind {
-        local: asked,
-        protocol: protocol::of(fd, policy, Chain::Bind),
-        dual_stack: false,
-    };
+    let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;
+    let request = request(policy, port);
     match judge(policy, request) {
         Verdict::Deny(errno) => Err(Refusal::judged(call, fd, policy, request, errno)),
         Verdict::Rewrite(assigned) => Ok(Some(assigned)),

@@ -128,6 +128,9 @@ fn calls_of_a_restricted_process() {
     let two = ["getsockname", "getsockname", "sendmmsg"];
     expect.of("udp4", &["sendto", "sendmmsg"], &two);
     expect.of("udp4", &["sendto*100", "sendmmsg"], &["sendmmsg"]);
+    let from = "sendmsg=127.0.0.2";
+    expect.of("udp4", &["sendto", from], &["getsockname", "sendmsg"]);
+    expect.of("udp4", &["sendto*100", from], &["sendmsg"]);
     let bound_at_once = ["socket", NO_PORT, "bind", NO_PORT];
     expect.of("udp4", &["sendto*100", "socket"], &bound_at_once);
 }
