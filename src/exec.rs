@@ -57,14 +57,16 @@ pub fn carry(policy: &Policy<'_>, memory: &'static mut [u8]) {
 pub fn reserve() {
     // SAFETY: at load nobody changes environ.
     let entries = unsafe { settings::environment() }.len() + 2;
-    let len = RESERVED + entries * size_of::<*const c_char>();
+    let array_len = entries * size_of::<*const c_char>();
+    let len = array_len + RESERVED;
     let pages: *mut u8 = memory::map_bytes(len).cast();
     if pages.is_null() {
         return;
     }
     // SAFETY: so many are mapped, zeroed, and nobody else knows of them.
     let block = unsafe { slice::from_raw_parts_mut(pages, len) };
-    let Some((line, rest)) = block.split_at_mut_checked(RESERVED) else {
+    // The array first: it and the name behind it are most often in one page.
+    let Some((array, line)) = block.split_at_mut_checked(array_len) else {
         return;
     };
     let (name, value) = line.split_at_mut(NAME.len());
@@ -72,8 +74,8 @@ pub fn reserve() {
     VALUE.store(value.as_mut_ptr(), Ordering::Release);
     // SAFETY: the bytes of the value may change from now on, so no reference to them is kept; the
     // name and a null behind it stay.
-    let line = unsafe { slice::from_raw_parts(pages, NAME.len() + 1) };
-    put_into_environment(line, rest);
+    let line = unsafe { slice::from_raw_parts(pages.add(array_len), NAME.len() + 1) };
+    put_into_environment(line, array);
 }
 
 /// When an assignment comes late: gives the reserved variable its value, written in `memory` first.
