@@ -2,29 +2,22 @@
  * traced KIND ADDRESS PORT CALL...: the calls one after the other on one socket, the last of them
  * between two calls of sched_yield(2), by which it is found in a trace. CALL is
  *
- *	bind=ADDRESS, bind=ADDRESS:PORT
+ *	bind=ADDRESS	with any port
  *	connect, sendto, sendmsg, sendmmsg	to ADDRESS PORT; sendmmsg two messages
  *	sendmsg=SOURCE	from a source that a control message chooses
  *	sendto*COUNT
  *	dissolve, listen
+ *	reach, accept	a connection from elsewhere to the listening socket, and to take it
  *	socket		a new socket of the kind, with which it goes on
  */
 #include "harness.h"
 #include "pktinfo.h"
+#include "raw.h"
 #include <sched.h>
+#include <sys/syscall.h>
 
 static struct sockaddr_storage to;
 static socklen_t to_length;
-
-static void bind_as_said(int fd, char *address)
-{
-	/* The last colon of three or more is no port's. */
-	char *colon = strchr(address, '.') ? strchr(address, ':') : NULL;
-
-	if (colon)
-		*colon = '\0';
-	bind_to(fd, address, colon ? atoi(colon + 1) : 0);
-}
 
 static void send_by_message(int fd, int count, const char *source)
 {
@@ -54,16 +47,32 @@ static void send_times(int fd, int count)
 		sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&to, to_length);
 }
 
+/* By raw system calls, which no library sees. */
+static void reach(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	int other = (int)raw_call(SYS_socket, AF_INET, SOCK_STREAM, 0);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+	    raw_call(SYS_connect, other, (long)&address, (long)length) < 0)
+		exit(2);
+}
+
 static int call(int fd, const char *kind, char *what)
 {
 	if (strncmp(what, "bind=", 5) == 0)
-		bind_as_said(fd, what + 5);
+		bind_to(fd, what + 5, 0);
 	else if (strcmp(what, "connect") == 0)
 		connect(fd, (const struct sockaddr *)&to, to_length);
 	else if (strcmp(what, "dissolve") == 0)
 		dissolve(fd);
 	else if (strcmp(what, "listen") == 0)
 		listen(fd, 5);
+	else if (strcmp(what, "reach") == 0)
+		reach(fd);
+	else if (strcmp(what, "accept") == 0)
+		accept(fd, NULL, NULL);
 	else if (strcmp(what, "sendmmsg") == 0)
 		send_by_message(fd, 2, "-");
 	else if (strncmp(what, "sendmsg", 7) == 0)

@@ -89,6 +89,7 @@ impl Expect {
 
 const NO_PORT: &str = "setsockopt IP_BIND_ADDRESS_NO_PORT";
 const TYPE: &str = "getsockopt SO_TYPE";
+const PROTOCOL: &str = "getsockopt SO_PROTOCOL";
 const V6ONLY: &str = "getsockopt IPV6_V6ONLY";
 
 #[test]
@@ -119,6 +120,7 @@ fn calls_of_a_restricted_process() {
     expect.of("tcp4", &["bind=0.0.0.0", "listen"], &asked);
     let bound = ["getsockname", TYPE, "bind", "listen"];
     expect.of("tcp4", &["listen"], &bound);
+    expect.of("tcp4", &["listen", "reach", "accept"], &["accept"]);
 
     for call in ["sendto", "sendmsg"] {
         expect.of("udp4", &[call], &["getsockname", TYPE, "bind", call]);
@@ -159,8 +161,7 @@ fn calls_on_ipv6_sockets_of_a_restricted_process() {
     let shim = Shim::ipv4(ADDRESS);
     let to = |kind, steps: &[&str]| calls(&shim, kind, ("::1", "9"), steps);
     assert_eq!(to("tcp6", &["bind=::"]), [V6ONLY, TYPE, "bind"]);
-    let protocol = "getsockopt SO_PROTOCOL";
-    assert_eq!(to("udp6", &["bind=::"]), [V6ONLY, TYPE, protocol, "bind"]);
+    assert_eq!(to("udp6", &["bind=::"]), [V6ONLY, TYPE, PROTOCOL, "bind"]);
     let chosen = "getsockopt IP_BIND_ADDRESS_NO_PORT";
     assert_eq!(to("tcp6only", &["bind=::"]), [V6ONLY, chosen, TYPE, "bind"]);
     // IPv6 isn't assigned.
@@ -186,6 +187,43 @@ fn calls_of_an_unrestricted_process() {
     for call in ["sendto", "sendmsg", "sendmmsg"] {
         expect.of("udp4", &["sendto", call], &[call]);
     }
+}
+
+#[test]
+fn calls_where_there_are_rules() {
+    if !strace() {
+        return;
+    }
+    let (_receiver, port) = peer::udp_port("127.0.0.1");
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", ADDRESS);
+    let rules = |lines: &[&str]| policy.write("", "rules", &lines.join("\n"));
+    let shim = Shim::policy(policy.path());
+    let expect = Expect { shim, port };
+    let accept = ["listen", "reach", "accept"];
+
+    // Whatever the protocol.
+    rules(&[
+        "-A BIND -s 127.0.0.2 -j ACCEPT",
+        "-A CONNECT -d 127.0.0.0/8 -j ACCEPT",
+        "-A ACCEPT -s 127.0.0.0/8 -j ACCEPT",
+    ]);
+    expect.of("udp4", &["bind=0.0.0.0"], &["bind"]);
+    expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
+    expect.of("tcp4", &accept, &["accept"]);
+    // The short way would pass them by.
+    let asked = [TYPE, "getsockname", "sendto"];
+    expect.of("udp4", &["sendto*100", "sendto"], &asked);
+
+    rules(&[
+        "-A BIND -p udp -j ACCEPT",
+        "-A CONNECT -p udp -j ACCEPT",
+        "-A ACCEPT -p tcp --dport 1:65535 -j ACCEPT",
+    ]);
+    expect.of("udp4", &["bind=0.0.0.0"], &[PROTOCOL, "bind"]);
+    let asked = [PROTOCOL, NO_PORT, "bind", "connect"];
+    expect.of("udp4", &["connect"], &asked);
+    expect.of("tcp4", &accept, &["accept", "getsockname", PROTOCOL]);
 }
 
 /// A cgroup, and how many levels lead to it, the root's included.
