@@ -45,7 +45,7 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
     let request = request(policy, fd, local);
     match judge(policy, request) {
         Verdict::Pass => {
-            if local.port() == 0 {
+            if local.port() == 0 && !local.ip().is_unspecified() {
                 quiet::note_chosen_source(fd);
             }
             log::passed("bind", fd, local);

@@ -46,6 +46,10 @@ impl Files for LevelFiles<'_> {
             Err(errno) => Err(errno.into()),
         }
     }
+
+    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
+        !join(file.folder(), self.path).is_ok_and(file::is_absent)
+    }
 }
 
 impl From<Errno> for FileProblem {

@@ -92,6 +92,9 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(policy: &Policy<'_>, request: Request) -> Verdict {
     let verdict = judge_address(policy, request);
+    if policy.rules.is_none() {
+        return verdict;
+    }
     match (deciding(policy, request).target, request, verdict) {
         (Target::Snat(source), Request::Connect { remote, .. }, _) => {
             match connect_bound(policy, remote.ip(), source) {

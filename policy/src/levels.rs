@@ -108,6 +108,9 @@ pub trait Files {
     /// # Errors
     /// The file is there and can't be used.
     fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem>;
+
+    /// Whether the folder of a file is there: only `ENOENT` and `ENOTDIR` say that it isn't.
+    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool;
 }
 
 /// Takes messages.
@@ -158,96 +161,149 @@ pub fn read<'a, 'r>(
     mut rules: Builder<'r>,
 ) -> Result<Levels<'a, 'r>, Unusable> {
     policy.rules = None;
-    let mut narrowing = Narrowing {
+    let narrowing = Narrowing {
         mistakes,
         level,
         policy,
         limits: [None; 2],
     };
-    let families = [(Family::Ipv4, given.ipv4), (Family::Ipv6, given.ipv6)];
-    for (family, _) in families {
-        narrowing.policy.family_mut(family).clear();
-        if let Some(text) = given.latch {
-            narrowing.narrow(family, Place::Latch, text)?;
-        }
-    }
-    let mut carried = Carried {
-        latch: given.latch.unwrap_or(&[]),
-        own: &[],
-        depth: 0,
+    let mut reading = Reading {
+        files,
+        narrowing,
+        rules: &mut rules,
+        carried: Carried {
+            latch: given.latch.unwrap_or(&[]),
+            own: given.cgroup.map_or(&[], |(_, own)| own),
+            depth: 0,
+        },
     };
+    reading.read_latched_lists(given.latch)?;
     if let Some((directory, own)) = given.cgroup {
-        carried.own = own;
-        read_latched_rules(directory, &carried, files, mistakes, &mut rules)?;
-        for depth in 0..=cgroup::levels(own).count() {
-            for name in FileName::ALL {
-                let file = LevelFile {
-                    directory,
-                    cgroup: own,
-                    depth,
-                    name,
-                };
-                let Some(text) = read_file(files, mistakes, &file)? else {
-                    continue;
-                };
-                match name {
-                    FileName::List(family) => {
-                        narrowing.narrow(family, Place::File(file), text)?;
-                    }
-                    FileName::Rules => {
-                        rules
-                            .read(&file, text)
-                            .map_err(|error| say(mistakes, &(file, ":", error)))?;
-                        narrowing.check_sources(&file, &rules)?;
-                        carried.depth = depth;
-                    }
-                }
+        reading.read_latched_rules(directory)?;
+        let last = cgroup::levels(own).count();
+        for depth in 0..=last {
+            let has_files = reading.read_level(directory, own, depth)?;
+            // Below a folder that isn't there is nothing; the first is there, or we weren't here.
+            let is_between = 0 < depth && depth < last;
+            if is_between && !has_files && !reading.has_folder(directory, own, depth) {
+                break;
             }
         }
     }
-    let is_to_be_carried =
-        !rules.is_empty() || narrowing.limits.iter().any(|limit| limit.is_some());
-    for (family, variable) in families {
-        if let Some(text) = variable {
-            narrowing.narrow(family, Place::Variable(family), text)?;
-        }
-    }
+    let is_to_be_carried = reading.has_something();
+    reading.read_variables(given)?;
+    let (carried, limits) = (reading.carried, reading.narrowing.limits);
     Ok(Levels {
         rules: (!rules.is_empty()).then(|| rules.finish(&carried)),
         is_to_be_carried,
-        limits: narrowing.limits,
+        limits,
     })
 }
 
-/// The rules of the cgroups that the process had before execve(2), those aside that it will have
-/// anyhow.
-fn read_latched_rules(
-    directory: &[u8],
-    carried: &Carried<'_>,
-    files: &mut impl Files,
-    mistakes: &impl Mistakes,
-    rules: &mut Builder<'_>,
-) -> Result<(), Unusable> {
-    for (number, cgroup) in latch::cgroups(carried.latch).enumerate() {
-        for depth in 1..=cgroup::levels(cgroup).count() {
-            let is_read = |other| cgroup::have_common_levels(cgroup, other, depth);
-            if is_read(carried.own) || latch::cgroups(carried.latch).take(number).any(is_read) {
-                continue;
-            }
-            let file = LevelFile {
-                directory,
-                cgroup,
-                depth,
-                name: FileName::Rules,
-            };
-            if let Some(text) = read_file(files, mistakes, &file)? {
-                rules
-                    .read(&file, text)
-                    .map_err(|error| say(mistakes, &(file, ":", error)))?;
+/// What there is while the levels are gone through.
+struct Reading<'a, 'n, 'p, 'r, F, M> {
+    files: &'n mut F,
+    narrowing: Narrowing<'a, 'n, 'p, M>,
+    rules: &'n mut Builder<'r>,
+    carried: Carried<'a>,
+}
+
+impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
+    /// What the process had before execve(2), or nothing.
+    fn read_latched_lists(&mut self, latch: Option<&[u8]>) -> Result<(), Unusable> {
+        for family in [Family::Ipv4, Family::Ipv6] {
+            self.narrowing.policy.family_mut(family).clear();
+            if let Some(text) = latch {
+                self.narrowing.narrow(family, Place::Latch, text)?;
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// The rules of the cgroups that the process had before execve(2), those aside that it will
+    /// have anyhow.
+    fn read_latched_rules(&mut self, directory: &'a [u8]) -> Result<(), Unusable> {
+        let latch = self.carried.latch;
+        for (number, cgroup) in latch::cgroups(latch).enumerate() {
+            for depth in 1..=cgroup::levels(cgroup).count() {
+                let is_read = |other| cgroup::have_common_levels(cgroup, other, depth);
+                if is_read(self.carried.own) || latch::cgroups(latch).take(number).any(is_read) {
+                    continue;
+                }
+                self.read_rules(&LevelFile {
+                    directory,
+                    cgroup,
+                    depth,
+                    name: FileName::Rules,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of one level, and whether there were any.
+    fn read_level(
+        &mut self,
+        directory: &'a [u8],
+        own: &'a [u8],
+        depth: usize,
+    ) -> Result<bool, Unusable> {
+        let of_level = |name| LevelFile {
+            directory,
+            cgroup: own,
+            depth,
+            name,
+        };
+        let mut has_files = false;
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let file = of_level(FileName::List(family));
+            if let Some(text) = read_file(self.files, self.narrowing.mistakes, &file)? {
+                has_files = true;
+                self.narrowing.narrow(family, Place::File(file), text)?;
+            }
+        }
+        let file = of_level(FileName::Rules);
+        if self.read_rules(&file)? {
+            has_files = true;
+            self.narrowing.check_sources(&file, self.rules)?;
+            self.carried.depth = depth;
+        }
+        Ok(has_files)
+    }
+
+    fn has_folder(&mut self, directory: &[u8], cgroup: &[u8], depth: usize) -> bool {
+        self.files.has_folder(&LevelFile {
+            directory,
+            cgroup,
+            depth,
+            name: FileName::Rules,
+        })
+    }
+
+    /// A file of rules, if it is there.
+    fn read_rules(&mut self, file: &LevelFile<'a>) -> Result<bool, Unusable> {
+        let mistakes = self.narrowing.mistakes;
+        let Some(text) = read_file(self.files, mistakes, file)? else {
+            return Ok(false);
+        };
+        let read = self.rules.read(file, text);
+        read.map_err(|error| say(mistakes, &(file, ":", error)))?;
+        Ok(true)
+    }
+
+    fn read_variables(&mut self, given: &Given<'a>) -> Result<(), Unusable> {
+        for (family, variable) in [(Family::Ipv4, given.ipv4), (Family::Ipv6, given.ipv6)] {
+            if let Some(text) = variable {
+                self.narrowing
+                    .narrow(family, Place::Variable(family), text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_something(&self) -> bool {
+        !self.rules.is_empty() || self.narrowing.limits.iter().any(Option::is_some)
+    }
 }
 
 fn read_file<'f>(

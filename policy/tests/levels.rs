@@ -59,6 +59,15 @@ impl Files for Tree {
         let path = path.strip_prefix("DIR/").expect("below the directory");
         Ok(self.0.get(path).map(String::as_bytes))
     }
+
+    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
+        let file = Shown(file).to_string();
+        let file = file.strip_prefix("DIR/").expect("below the directory");
+        let folder = file.strip_suffix(file.rsplit('/').next().expect("a name"));
+        self.0
+            .keys()
+            .any(|path| path.starts_with(folder.expect("its end")))
+    }
 }
 
 /// The last message.

@@ -162,8 +162,7 @@ fn calls_on_ipv6_sockets_of_a_restricted_process() {
     let to = |kind, steps: &[&str]| calls(&shim, kind, ("::1", "9"), steps);
     assert_eq!(to("tcp6", &["bind=::"]), [V6ONLY, TYPE, "bind"]);
     assert_eq!(to("udp6", &["bind=::"]), [V6ONLY, TYPE, PROTOCOL, "bind"]);
-    let chosen = "getsockopt IP_BIND_ADDRESS_NO_PORT";
-    assert_eq!(to("tcp6only", &["bind=::"]), [V6ONLY, chosen, TYPE, "bind"]);
+    assert_eq!(to("tcp6only", &["bind=::"]), [V6ONLY, "bind"]);
     // IPv6 isn't assigned.
     assert_eq!(to("udp6", &["connect"]), ["connect"]);
     assert_eq!(to("udp6", &["sendto"]), ["sendto"]);
@@ -258,6 +257,38 @@ fn looks_into_a_policy_directory() {
         let name = call.split('=').next().expect("a name");
         assert_eq!(made, [&look[..], &[name]].concat(), "{call}");
     }
+}
+
+/// What lies below a folder that isn't there is not looked for.
+#[test]
+fn looks_below_a_folder_that_is_not_there() {
+    if !strace() {
+        return;
+    }
+    let Some((outer, levels)) = cgroup() else {
+        return;
+    };
+    let middle = outer.child("middle");
+    let inner = middle.child("inner");
+    let policy = PolicyDir::new();
+    let look = |shim: Shim, count: usize| {
+        let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &["bind=0.0.0.0"]);
+        let absent = vec!["openat"; FILES];
+        let mut expected = [&["faccessat"], &CGROUP[..], &absent].concat();
+        for level in 1..count {
+            expected.extend(&absent);
+            if level < levels + 1 {
+                expected.push("faccessat");
+            }
+        }
+        expected.push("bind");
+        assert_eq!(made, expected);
+    };
+    let shim = Shim::policy(policy.path()).cgroup(&inner);
+    look(shim.clone(), 2);
+    let folder = policy.path().join(inner.name());
+    std::fs::create_dir_all(folder).expect("the folder is ours");
+    look(shim, levels + 2);
 }
 
 /// How many more system calls of each kind a program makes with the library than without.
