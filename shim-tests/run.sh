@@ -8,6 +8,7 @@ set -u
 # A command that the tests run, and the Debian package that has it.
 PROGRAMS='
 cc gcc
+clang clang
 musl-gcc musl-tools
 make make
 bzip2 bzip2

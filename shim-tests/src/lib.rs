@@ -8,6 +8,7 @@
 //! | [`netns`] | network namespaces of a test's own |
 //! | [`policy_dir`] | policy directories |
 //! | [`peer`] | sockets of the test's own, without the library: what a peer sees |
+//! | [`reference`] | the same rules in the kernel, as cgroup-BPF programs |
 //! | [`skip`] | what can't be tested here, said and counted |
 
 pub mod artifacts;
@@ -15,6 +16,7 @@ pub mod cgroup;
 pub mod netns;
 pub mod peer;
 pub mod policy_dir;
+pub mod reference;
 pub mod shim;
 pub mod skip;
 
@@ -22,4 +24,5 @@ pub use artifacts::{harness, library};
 pub use cgroup::Cgroup;
 pub use netns::Netns;
 pub use policy_dir::PolicyDir;
+pub use reference::Reference;
 pub use shim::{Run, Shim};
