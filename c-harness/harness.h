@@ -141,28 +141,54 @@ static inline int dissolve(int fd)
 	return connect(fd, &unspec, sizeof(unspec));
 }
 
-/* " ADDRESS PORT" of the socket's own end. */
-static inline void print_local(int fd)
+#define ENDPOINT_LENGTH (INET6_ADDRSTRLEN + sizeof(" 65535"))
+
+/* Writes "ADDRESS PORT" to `text`, of ENDPOINT_LENGTH, and returns it. */
+static inline char *endpoint(char *text, const struct sockaddr_storage *storage)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)storage;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)storage;
+	int port;
+
+	if (storage->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, text, INET6_ADDRSTRLEN);
+		port = ntohs(in->sin_port);
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, text, INET6_ADDRSTRLEN);
+		port = ntohs(in6->sin6_port);
+	}
+	sprintf(text + strlen(text), " %d", port);
+	return text;
+}
+
+/* The socket's own end. */
+static inline char *local_endpoint(char *text, int fd)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
-	char text[INET6_ADDRSTRLEN];
-	int port;
 
 	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
 		die("getsockname");
-	if (storage.ss_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&storage;
+	return endpoint(text, &storage);
+}
 
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-		port = ntohs(in->sin_port);
-	} else {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
+/* The other end. */
+static inline char *peer_endpoint(char *text, int fd)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
 
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-		port = ntohs(in6->sin6_port);
-	}
-	printf(" %s %d", text, port);
+	if (getpeername(fd, (struct sockaddr *)&storage, &length) < 0)
+		die("getpeername");
+	return endpoint(text, &storage);
+}
+
+/* " ADDRESS PORT" of the socket's own end. */
+static inline void print_local(int fd)
+{
+	char text[ENDPOINT_LENGTH];
+
+	printf(" %s", local_endpoint(text, fd));
 }
 
 /* A TCP listener on an address, with a port of the kernel's choice, which is returned. */

@@ -1,9 +1,13 @@
 //! Real cgroups, see cgroups(7). As root only.
 
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use std::{fs, process, thread};
+use std::{fs, io, process, thread};
 
 /// A cgroup that is removed with its test, the processes in it killed by their ids.
 pub struct Cgroup {
@@ -62,6 +66,14 @@ impl Cgroup {
         name.to_str().expect("UTF-8")
     }
 
+    /// Has a command start in it.
+    pub fn start_in(&self, command: &mut Command) {
+        let file = CString::new(self.path.join("cgroup.procs").as_os_str().as_bytes());
+        let file = file.expect("no NUL in a path");
+        // SAFETY: between fork and exec `join` makes only system calls that signal-safety(7) lists.
+        unsafe { command.pre_exec(move || join(&file)) };
+    }
+
     /// Moves a process into it.
     pub fn take(&self, pid: u32) {
         fs::write(self.path.join("cgroup.procs"), pid.to_string()).expect("the process is there");
@@ -83,6 +95,19 @@ impl Drop for Cgroup {
             thread::sleep(Duration::from_millis(10));
         }
         eprintln!("{} can't be removed", self.path.display());
+    }
+}
+
+/// Moves the calling process into the cgroup with this `cgroup.procs`, see cgroups(7).
+fn join(procs: &CString) -> io::Result<()> {
+    // SAFETY: the path ends with a NUL, the one byte is there, and the descriptor is our own.
+    let written = unsafe {
+        let fd = libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        libc::write(fd, c"0".as_ptr().cast(), 1)
+    };
+    match written {
+        1 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -9,14 +9,18 @@
 //! | [`policy_dir`] | policy directories |
 //! | [`peer`] | sockets of the test's own, without the library: what a peer sees |
 //! | [`reference`] | the same rules in the kernel, as cgroup-BPF programs |
+//! | [`services`] | many services at once, each in a cgroup with an address of its own |
+//! | [`memory`] | what a process has of memory, from its smaps |
 //! | [`skip`] | what can't be tested here, said and counted |
 
 pub mod artifacts;
 pub mod cgroup;
+pub mod memory;
 pub mod netns;
 pub mod peer;
 pub mod policy_dir;
 pub mod reference;
+pub mod services;
 pub mod shim;
 pub mod skip;
 
@@ -25,4 +29,5 @@ pub use cgroup::Cgroup;
 pub use netns::Netns;
 pub use policy_dir::PolicyDir;
 pub use reference::Reference;
+pub use services::Services;
 pub use shim::{Run, Shim};

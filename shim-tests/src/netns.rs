@@ -1,6 +1,9 @@
 //! Network namespaces of a test's own, by ip(8). As root only.
 
-use std::process::{self, Command};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
@@ -40,6 +43,29 @@ impl Netns {
     /// Gives the loopback interface another address, written as ip(8) takes it.
     pub fn add_address(&self, address: &str) {
         self.run("ip", &["address", "add", address, "dev", "lo"]);
+    }
+
+    /// Gives it many, in one go.
+    pub fn add_addresses<T: std::fmt::Display>(&self, addresses: impl Iterator<Item = T>) {
+        let mut ip = Command::new("ip")
+            .args(["-netns", &self.name, "-batch", "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("ip is installed");
+        let mut input = ip.stdin.take().expect("piped");
+        for address in addresses {
+            writeln!(input, "address add {address} dev lo").expect("ip reads");
+        }
+        drop(input);
+        assert!(ip.wait().expect("it is our child").success());
+    }
+
+    /// Moves the calling thread, and with it what it starts from now on, into the namespace.
+    pub fn enter(&self) {
+        let file = File::open(format!("/run/netns/{}", self.name)).expect("ip made it");
+        // SAFETY: the descriptor is open; the call moves this thread only, see setns(2).
+        let moved = unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) };
+        assert_eq!(moved, 0, "setns: {}", io::Error::last_os_error());
     }
 
     /// Sets one of the namespace's settings below /proc/sys/net.
