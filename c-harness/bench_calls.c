@@ -300,8 +300,10 @@ static void about(void)
 	struct utsname kernel;
 
 	check(uname(&kernel), "uname");
-	printf("%s %s, %s, %ld processors, ", kernel.sysname, kernel.release, kernel.machine,
-	       sysconf(_SC_NPROCESSORS_ONLN));
+	/* Behind the version's dash is the name that somebody gave the build. */
+	kernel.release[strcspn(kernel.release, "-")] = '\0';
+	printf("%ld processors, %s, %s %s, ", sysconf(_SC_NPROCESSORS_ONLN), kernel.machine,
+	       kernel.sysname, kernel.release);
 #ifdef __GLIBC__
 	printf("glibc %s\n", gnu_get_libc_version());
 #else

@@ -39,10 +39,8 @@ libtcmalloc_minimal.so.4 libtcmalloc-minimal4
 faketime/libfaketimeMT.so.1 libfaketime
 '
 
-POLICY_RC=/usr/sbin/policy-rc.d
 failures=
 skips=
-rc_written=
 
 say() {
     printf '\n== %s\n' "$1"
@@ -67,49 +65,6 @@ $name"
 cleanup() {
     allow_services
     [ -z "$skips" ] || rm -f "$skips"
-}
-
-# Debian starts a service as it installs it; a nginx on port 80 is no part of a test.
-forbid_services() {
-    [ ! -e "$POLICY_RC" ] || return 0
-    printf '#!/bin/sh\nexit 101\n' >"$POLICY_RC" && rc_written=yes && chmod 755 "$POLICY_RC"
-}
-
-allow_services() {
-    [ -z "$rc_written" ] || rm -f "$POLICY_RC"
-    rc_written=
-}
-
-# The packages of the programs that aren't there.
-missing_packages() {
-    printf '%s' "$PROGRAMS" | while read -r program package; do
-        [ -z "$program" ] || command -v "$program" >/dev/null || printf '%s\n' "$package"
-    done
-    printf '%s' "$LIBRARIES" | while read -r library package; do
-        [ -z "$library" ] || ls /usr/lib/*/"$library" >/dev/null 2>&1 || printf '%s\n' "$package"
-    done
-    [ -e /usr/include/stdio.h ] || printf 'libc6-dev\n'
-}
-
-install_missing() {
-    packages=$(missing_packages)
-    if [ -z "$packages" ]; then
-        echo 'all there'
-        return
-    fi
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        printf 'not root, or no apt-get; going on without:\n%s\n' "$packages"
-        return
-    fi
-    forbid_services
-    apt-get update -qq || echo 'apt-get update failed'
-    # One at a time: a package that can't be had doesn't keep the others away.
-    for package in $packages; do
-        DEBIAN_FRONTEND=noninteractive \
-            apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$package" ||
-            echo "apt-get install $package failed; the tests that need it skip"
-    done
-    allow_services
 }
 
 check_format() {
@@ -183,6 +138,8 @@ if ! command -v cargo >/dev/null; then
     echo 'cargo is not in PATH: install a Rust toolchain first' >&2
     exit 1
 fi
+# shellcheck source=shim-tests/packages.sh
+. shim-tests/packages.sh
 # nginx and setcap are in here on Debian, and in no user's PATH.
 export PATH="$PATH:/usr/sbin:/sbin"
 trap cleanup EXIT
@@ -192,7 +149,7 @@ skips=$(mktemp) || exit 1
 export IPADDR_TEST_SKIPS="$skips"
 
 say 'Programs that the tests run'
-install_missing </dev/null
+install_missing "$PROGRAMS" "$LIBRARIES" </dev/null
 step 'cargo build' cargo build --release -p ipaddr
 step 'cargo fmt' check_format
 step 'cargo clippy' check_lints

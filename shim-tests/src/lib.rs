@@ -7,6 +7,7 @@
 //! | [`cgroup`] | real cgroups that go away with their test |
 //! | [`netns`] | network namespaces of a test's own |
 //! | [`policy_dir`] | policy directories |
+//! | [`ports`] | ports that are free |
 //! | [`peer`] | sockets of the test's own, without the library: what a peer sees |
 //! | [`reference`] | the same rules in the kernel, as cgroup-BPF programs |
 //! | [`services`] | many services at once, each in a cgroup with an address of its own |
@@ -19,6 +20,7 @@ pub mod memory;
 pub mod netns;
 pub mod peer;
 pub mod policy_dir;
+pub mod ports;
 pub mod reference;
 pub mod services;
 pub mod shim;

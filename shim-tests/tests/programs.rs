@@ -19,8 +19,6 @@ mod node;
 mod observer;
 #[path = "programs/perl.rs"]
 mod perl;
-#[path = "programs/ports.rs"]
-mod ports;
 #[path = "programs/python.rs"]
 mod python;
 #[path = "programs/redis.rs"]
@@ -29,3 +27,5 @@ mod redis;
 mod server;
 #[path = "programs/wrapped.rs"]
 mod wrapped;
+
+use shim_tests::ports;

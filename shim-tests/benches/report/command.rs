@@ -1,6 +1,8 @@
 //! Running a command to its end.
 
+use std::env;
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Why there is no result.
@@ -16,4 +18,13 @@ pub fn output(command: &mut Command) -> Result<String, Failure> {
         return Err(format!("{command:?}: {}", output.status).into());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Where a program is, the folders of root's PATH included.
+pub fn path(program: &str) -> Option<PathBuf> {
+    let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let mut places = path
+        .split(':')
+        .map(|folder| Path::new(folder).join(program));
+    places.find(|place| place.is_file())
 }

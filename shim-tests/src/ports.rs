@@ -10,6 +10,7 @@ const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
 
 /// A port that is free on every address.
+#[must_use]
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Another process that runs these tests at the same time begins elsewhere.
@@ -22,6 +23,7 @@ pub fn free_port() -> u16 {
 }
 
 /// One of these ports that is free on every address.
+#[must_use]
 pub fn free_port_of(mut ports: impl Iterator<Item = u16>) -> u16 {
     ports
         .find(|&port| is_free(port))

@@ -1,11 +1,9 @@
 //! User-space instructions of one exec: unlike its time, nearly the same every time.
 
 use std::env;
-use std::path::PathBuf;
-use std::process::Command;
 
-use crate::COMMAND;
 use crate::command::Failure;
+use crate::loops::COMMAND;
 use crate::variants::Variant;
 
 /// Something that counts instructions of a command.
@@ -36,13 +34,16 @@ const TOOLS: [Tool; 2] = [
 /// The first tool that works here and its count for each variant; `None` if none does.
 pub fn count(variants: &[Variant]) -> Result<Option<(&'static str, Vec<u64>)>, Failure> {
     for tool in &TOOLS {
-        if !tool.works() {
+        if variants
+            .first()
+            .is_none_or(|first| tool.count(first).is_none())
+        {
             continue;
         }
         let counts: Result<Vec<u64>, Failure> = variants
             .iter()
             .map(|variant| {
-                tool.count(&variant.environment)
+                tool.count(variant)
                     .ok_or_else(|| format!("{}: {}: no count", variant.name, tool.name).into())
             })
             .collect();
@@ -52,18 +53,13 @@ pub fn count(variants: &[Variant]) -> Result<Option<(&'static str, Vec<u64>)>, F
 }
 
 impl Tool {
-    fn works(&self) -> bool {
-        self.count(&[]).is_some()
-    }
-
-    fn count(&self, environment: &[(&'static str, PathBuf)]) -> Option<u64> {
-        let output = Command::new(self.program)
+    fn count(&self, variant: &Variant) -> Option<u64> {
+        let output = variant
+            .command(self.program)
             .args(self.options)
             .arg(COMMAND)
-            .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("LC_ALL", "C")
-            .envs(environment.iter().map(|(name, value)| (name, value)))
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stderr);

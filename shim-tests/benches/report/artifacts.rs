@@ -18,12 +18,14 @@ pub struct Artifacts {
     pub library: PathBuf,
     pub floor: PathBuf,
     pub floor_copy: PathBuf,
+    pub datagrams: PathBuf,
     loops: PathBuf,
+    folder: PathBuf,
 }
 
 impl Artifacts {
     pub fn build() -> Result<Self, Failure> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cost");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
         if folder.to_string_lossy().contains([' ', ':']) {
             return Err(format!(
                 "{folder:?}: LD_PRELOAD can't name a path with a space or a colon"
@@ -35,13 +37,21 @@ impl Artifacts {
             library: folder.join("libipaddr.so"),
             floor: folder.join("libfloor1.so"),
             floor_copy: folder.join("libfloor2.so"),
+            datagrams: folder.join("bench_datagrams"),
             loops: folder.join("bench_calls"),
+            folder,
         };
         copy(shim_tests::library(), &artifacts.library)?;
         compile("floor.c", &FLOOR_FLAGS, &artifacts.floor)?;
         copy(&artifacts.floor, &artifacts.floor_copy)?;
         compile("bench_calls.c", &[], &artifacts.loops)?;
+        compile("bench_datagrams.c", &[], &artifacts.datagrams)?;
         Ok(artifacts)
+    }
+
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The loops, with nothing in their environment that could reach a shim by accident.

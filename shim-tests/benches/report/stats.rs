@@ -1,5 +1,7 @@
 //! Medians, quartiles and the order of a round.
 
+use crate::chart::Value;
+
 /// Values from the least to the greatest.
 pub struct Sorted(Vec<f64>);
 
@@ -30,6 +32,16 @@ impl Sorted {
         (self.0[low], self.0[high.min(self.0.len() - 1)])
     }
 
+    /// The median and its confidence interval, to be drawn.
+    pub fn interval(&self) -> Value {
+        let (low, high) = self.confidence();
+        Value {
+            median: self.median(),
+            low,
+            high,
+        }
+    }
+
     fn quantile(&self, part: f64) -> f64 {
         let place = part * (self.0.len() - 1) as f64;
         let (below, above) = (
@@ -38,6 +50,11 @@ impl Sorted {
         );
         below + (above - below) * place.fract()
     }
+}
+
+/// The rounds' own ratios.
+pub fn ratios(own: &[f64], base: &[f64]) -> Sorted {
+    Sorted::new(own.iter().zip(base).map(|(own, base)| own / base))
 }
 
 /// Puts variants in an order that no drift of the machine can keep step with. xorshift64, always
