@@ -19,7 +19,7 @@ state='state() {
     *) (set -o posix; set; declare -f; trap) | grep -v -e ^BASH_ -e ^_= -e ^PIPESTATUS ;;
     esac
     printf "%s\n" "options $-" "directory $(pwd)" "arguments $*" "umask $(umask)"
-    (cd /proc/self/fd && ls | wc -l)
+    (cd /proc/self/fd && ls) | wc -l
     export -p
 }
 '
