@@ -33,13 +33,13 @@ pub fn undo_if_over(fd: c_int, family: c_int) {
 }
 
 /// After an association was dissolved: a socket with the assigned address and no port is one that
-/// we bound, and without us would be unbound now.
+/// we bound, and without us would be unbound now. (getsockname(2) goes on to show the port that a
+/// stream has had, so only the kernel knows; where there is one it refuses to bind again.)
 pub fn undo_dissolved(fd: c_int) {
     let errno = Errno::get();
     if let Some(policy) = assignment::latched()
         && let Ok(local) = socket::local_address(fd)
         && let Some(endpoint) = local.endpoint()
-        && endpoint.port() == 0
     {
         let family = Family::of(endpoint.ip());
         let primary = policy.family(family).primary();

@@ -279,9 +279,14 @@ fn udp_reconnect_keeps_the_port() {
 
 #[test]
 fn an_association_can_be_dissolved() {
-    let (_socket, port) = udp_port("127.0.0.1");
+    let ((_socket, datagrams), listener) = (udp_port("127.0.0.1"), Listener::on("127.0.0.1"));
     let dissolve = |kind: &str, to: &str, then: &str| {
-        let run = Shim::ipv4(ADDRESS).harness("udp_dissolve", &[kind, to, &port, then]);
+        let port = if kind.starts_with("udp") {
+            &datagrams
+        } else {
+            &listener.port()
+        };
+        let run = Shim::ipv4(ADDRESS).harness("dissolve", &[kind, to, port, then]);
         let words = run
             .words()
             .iter()
@@ -290,14 +295,13 @@ fn an_association_can_be_dissolved() {
         assert_eq!(words.len(), 9, "{run:?}");
         words
     };
-    let words = dissolve("udp4", "127.0.0.1", "127.0.0.1");
-    assert_eq!(words[1], ADDRESS);
-    assert_eq!(
-        words[3..6],
-        ["0", "0.0.0.0", "0"],
-        "unbound, as without the library"
-    );
-    assert_eq!(words[6..8], ["0", ADDRESS]);
+    for kind in ["udp4", "tcp4"] {
+        let words = dissolve(kind, "127.0.0.1", "127.0.0.1");
+        assert_eq!(words[1], ADDRESS);
+        let unbound = ["0", "0.0.0.0", "0"];
+        assert_eq!(words[3..6], unbound, "{kind}: as without the library");
+        assert_eq!(words[6..8], ["0", ADDRESS]);
+    }
     if skip::ipv6() {
         // A v4-mapped source that stayed would make this EAFNOSUPPORT.
         let words = dissolve("udp6", "::ffff:127.0.0.1", "::1");

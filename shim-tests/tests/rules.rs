@@ -222,7 +222,7 @@ fn snat_chooses_the_source() {
     }
     // Dissolved, a socket is as unbound as before.
     let (_socket, port) = udp_port("127.0.0.9");
-    let run = shim.harness("udp_dissolve", &["udp4", "127.0.0.9", &port, "127.0.0.1"]);
+    let run = shim.harness("dissolve", &["udp4", "127.0.0.9", &port, "127.0.0.1"]);
     let words = run.words();
     assert_eq!((words[1], words[7]), ("127.0.0.3", ADDRESS), "{run:?}");
 }

@@ -1,6 +1,6 @@
 /*
- * udp_dissolve KIND ADDRESS PORT THEN: connect, dissolve the association by AF_UNSPEC, connect to
- * THEN; the address after each.
+ * dissolve KIND ADDRESS PORT THEN: connect, dissolve the association by AF_UNSPEC, connect to THEN;
+ * the address after each.
  */
 #include "harness.h"
 
