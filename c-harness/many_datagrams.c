@@ -189,6 +189,15 @@ int main(int argc, char **argv)
 			printf("%s ", local.sin_port ? "port" : "no-port");
 			send_from(other);
 		}
+	} else if (strcmp(what, "in use") == 0) {
+		struct sockaddr_in local;
+		socklen_t length = sizeof(local);
+
+		/* The bind that fails takes the address away. */
+		getsockname(fd, (struct sockaddr *)&local, &length);
+		other = new_socket();
+		printf("%s ", outcome(bind_to(other, "0.0.0.0", ntohs(local.sin_port))));
+		send_from(other);
 	} else if (strcmp(what, "fork") == 0) {
 		fflush(stdout);
 		child = fork();

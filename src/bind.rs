@@ -8,10 +8,10 @@ use ipaddr_policy::{Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
-use crate::entry::{Afterwards, Frame, by_number, exported, nothing_after, sockaddr_call};
+use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{log, protocol, quiet, real, socket};
+use crate::{datagrams, log, protocol, quiet, real, socket};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
@@ -22,14 +22,23 @@ exported! {
     /// # Safety
     /// As bind(2).
     fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    Frame, before, nothing_after
+    Frame, before, after
 }
 
-by_number!(by_number, Frame, before, nothing_after, real::system::bind);
+by_number!(by_number, Frame, before, after, real::system::bind);
 
 unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with bind's signature.
     unsafe { sockaddr_call(frame, &real::BIND, 1, rewrite) }
+}
+
+unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+    // SAFETY: the frame that `before` has filled.
+    let frame = unsafe { &*frame };
+    if frame.result(result) < 0 {
+        datagrams::note_bind_failed(frame.fd());
+    }
+    result
 }
 
 /// Reads who asks, judges, and writes the answer into `sockaddr`.

@@ -10,7 +10,8 @@
 //!    IPv4 datagram socket that isn't bound is bound to the assigned address, without a port.
 //! 2. From before that on, socket(2) binds each new one. The port stays free to be chosen by bind,
 //!    connect or the first send, and a bind to another address that is allowed still succeeds.
-//! 3. Nothing unbinds one: what [`crate::quiet`] would undo stays as it is.
+//! 3. Nothing unbinds one: what [`crate::quiet`] would undo stays as it is, and where the kernel does
+//!    it, as a bind fails, the socket is bound again.
 //!
 //! Not where there are rules for destinations, which have to see each.
 //!
@@ -135,6 +136,19 @@ pub fn note_v6only(fd: c_int) {
     }
 }
 
+/// A bind failed: where the port is in use the kernel has taken the address away too.
+pub fn note_bind_failed(fd: c_int) {
+    if !stay_bound() {
+        return;
+    }
+    let errno = Errno::get();
+    let policy = assignment::latched().ok_or(Unsure);
+    if policy.and_then(|policy| bind_any(policy, fd)).is_err() {
+        give_up();
+    }
+    errno.set();
+}
+
 /// Not sure that all are bound.
 struct Unsure;
 
@@ -174,17 +188,20 @@ fn shared_by_all() -> Result<(), Unsure> {
 
 fn bind_all(policy: &Policy) -> Result<(), Unsure> {
     for_each_number(c"/proc/thread-self/fd", |fd| {
-        let fd = c_int::try_from(fd).map_err(|_| Unsure)?;
-        let Ok((domain, kind, protocol)) = socket::description(fd) else {
-            return Ok(());
-        };
-        match Sends::of(domain, kind, protocol) {
-            Sends::NoIpv4Datagrams => Ok(()),
-            Sends::Ipv4Datagrams => bind_one(policy, fd),
-            Sends::Ipv6Datagrams => check_one(policy, fd),
-            Sends::Otherwise => Err(Unsure),
-        }
+        bind_any(policy, c_int::try_from(fd).map_err(|_| Unsure)?)
     })
+}
+
+fn bind_any(policy: &Policy, fd: c_int) -> Result<(), Unsure> {
+    let Ok((domain, kind, protocol)) = socket::description(fd) else {
+        return Ok(());
+    };
+    match Sends::of(domain, kind, protocol) {
+        Sends::NoIpv4Datagrams => Ok(()),
+        Sends::Ipv4Datagrams => bind_one(policy, fd),
+        Sends::Ipv6Datagrams => check_one(policy, fd),
+        Sends::Otherwise => Err(Unsure),
+    }
 }
 
 fn bind_one(policy: &Policy, fd: c_int) -> Result<(), Unsure> {

@@ -70,6 +70,7 @@ fn sockets_that_are_connected_and_bound() {
     settled("refused", "EACCES 127.0.0.2");
     settled("dissolved", "127.0.0.2");
     settled("bound", "0 port 127.0.0.2 0 port 127.0.0.1");
+    settled("in use", "EADDRINUSE 127.0.0.2");
 }
 
 #[test]
