@@ -97,8 +97,9 @@ INLINE int is_ipv6_only(struct bpf_sock *socket)
 
 SECTION("cgroup/bind4") int bind4(Call *call)
 {
-	/* A sockaddr of another family is the kernel's to refuse. */
-	if (!ipv4 || call->user_family == AF_INET6)
+	/* Of another family, the kernel takes no more than 0.0.0.0 as AF_UNSPEC. */
+	if (!ipv4 || call->user_family == AF_INET6 ||
+	    (call->user_family != AF_INET && call->user_ip4))
 		return PASS;
 	if (call->user_ip4 == 0)
 		call->user_ip4 = ipv4;
