@@ -13,11 +13,12 @@
 //! 3. Nothing unbinds one: what [`crate::quiet`] would undo stays as it is, and where the kernel does
 //!    it, as a bind fails, the socket is bound again.
 //!
-//! Not where there are rules for destinations, which have to see each.
+//! Rules for destinations still see each datagram, but need not be told which socket it is from. Where
+//! they choose sources by SNAT, no socket is bound before it has a destination, and each send asks.
 //!
 //! A socket from elsewhere, which may not be bound, ends it, and every send asks again, for life:
 //! one received by `SCM_RIGHTS` or pidfd_getfd(2), and one for which IPv4 takes more than this
-//! (AF_INET6 ones, which carry both families, raw and ping sockets, SCTP and other protocols). So
+//! (AF_INET6 ones, which carry both families, raw and ping sockets, UDP-Lite, SCTP and others). So
 //! does anything that can't be made sure of: a bind that fails, descriptors that can't be listed,
 //! threads or a parent (after vfork(2)) that share the memory and not the descriptors.
 //!
@@ -31,9 +32,10 @@ use core::ffi::{CStr, c_int};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use ipaddr_policy::rules::Protocol;
-use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
-use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
+use ipaddr_policy::judge::judge_address;
+use ipaddr_policy::rules::{Protocol, RuleSet};
+use ipaddr_policy::{Family, Policy, Request, Verdict};
+use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP};
 
 use crate::errno::Errno;
 use crate::file::{self, File};
@@ -98,10 +100,12 @@ pub fn give_up() {
 
 /// The kernel has been asked for a socket's address before a send to an IPv4 address.
 pub fn note_asked(policy: &Policy) {
+    let chooses_sources = |rules: &RuleSet<'_>| rules.sources().next().is_some();
     // A log of all that passes wants each to be looked at.
     if is(State::Unsettled)
         && ASKED.fetch_add(1, Ordering::Relaxed) == ASKED_BEFORE_SETTLING
         && !log::wants(Level::Debug)
+        && !policy.rules.is_some_and(chooses_sources)
     {
         settle(policy);
     }
@@ -231,7 +235,7 @@ fn may_stay(policy: &Policy, local: IpAddr) -> Result<(), Unsure> {
         protocol: Protocol::Udp,
         local,
     };
-    match judge(policy, request) {
+    match judge_address(policy, request) {
         Verdict::Pass => Ok(()),
         Verdict::Rewrite(_) | Verdict::Deny(_) => Err(Unsure),
     }
@@ -264,8 +268,8 @@ enum Sends {
 impl Sends {
     const fn of(domain: c_int, kind: c_int, protocol: c_int) -> Self {
         match (domain, kind, protocol) {
-            (AF_INET, libc::SOCK_DGRAM, 0 | IPPROTO_UDP | IPPROTO_UDPLITE) => Self::Ipv4Datagrams,
-            (AF_INET6, libc::SOCK_DGRAM, 0 | IPPROTO_UDP | IPPROTO_UDPLITE) => Self::Ipv6Datagrams,
+            (AF_INET, libc::SOCK_DGRAM, 0 | IPPROTO_UDP) => Self::Ipv4Datagrams,
+            (AF_INET6, libc::SOCK_DGRAM, 0 | IPPROTO_UDP) => Self::Ipv6Datagrams,
             (AF_INET | AF_INET6, libc::SOCK_STREAM, 0 | IPPROTO_TCP | IPPROTO_MPTCP) => {
                 Self::NoIpv4Datagrams
             }

@@ -4,7 +4,8 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, SocketAddr};
 
-use ipaddr_policy::rules::Chain;
+use ipaddr_policy::judge::deciding;
+use ipaddr_policy::rules::{Chain, Protocol, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, MSG_FASTOPEN};
 
@@ -16,9 +17,13 @@ use crate::sockaddr::Sockaddr;
 use crate::{bind, connect, datagrams, log, protocol, quiet, real, socket};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
-/// datagram sockets are all bound, there are none of IPv6, and streams are opened by connect(2).
+/// datagram sockets are all bound, no rule asks for destinations, and streams are opened by
+/// connect(2).
 pub fn needs_no_look(flags: c_int) -> bool {
-    (datagrams::are_bound() && flags & MSG_FASTOPEN == 0)
+    let has_rules = |policy: &Policy<'_>| policy.has_rules(Chain::Connect);
+    (datagrams::are_bound()
+        && flags & MSG_FASTOPEN == 0
+        && !assignment::latched().is_some_and(has_rules))
         || matches!(assignment::for_send(), Assignment::Unrestricted)
 }
 
@@ -41,14 +46,18 @@ pub fn take_source(
         Assignment::Restricted(policy) => policy,
     };
     let is_unassigned = policy.family(Family::of(endpoint.ip())).is_unassigned();
-    if policy.has_rules(Chain::Connect) {
+    let has_rules = policy.has_rules(Chain::Connect);
+    if is_unassigned && !has_rules {
+        return Ok(Afterwards::Nothing);
+    }
+    if has_rules && flags & MSG_FASTOPEN == 0 {
+        let is_accepted = datagrams::are_bound() && rules_accept_datagram(policy, endpoint);
         // Of a stream that doesn't open the kernel takes no notice of the destination.
-        if flags & MSG_FASTOPEN == 0 && socket::is_stream(fd) {
+        if is_accepted || socket::is_stream(fd) {
             return Ok(Afterwards::Nothing);
         }
-    } else if is_unassigned {
-        return Ok(Afterwards::Nothing);
-    } else if endpoint.is_ipv4() {
+    }
+    if endpoint.is_ipv4() && !is_unassigned {
         datagrams::note_asked(policy);
     }
     let request = connect::request(policy, fd, endpoint);
@@ -57,6 +66,16 @@ pub fn take_source(
         Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
         Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, request),
     }
+}
+
+/// Where the datagram sockets are all bound, the rules are all that is left to ask, and which socket
+/// it is doesn't matter. If they refuse it is looked at: it may be a stream.
+fn rules_accept_datagram(policy: &Policy<'_>, remote: SocketAddr) -> bool {
+    let request = Request::Connect {
+        remote,
+        protocol: Protocol::Udp,
+    };
+    deciding(policy, request).target == Target::Accept
 }
 
 /// A destination that is no address of IPv4 or IPv6.

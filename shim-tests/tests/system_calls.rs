@@ -210,9 +210,9 @@ fn calls_where_there_are_rules() {
     expect.of("udp4", &["bind=0.0.0.0"], &["bind"]);
     expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
     expect.of("tcp4", &accept, &["accept"]);
-    // The short way would pass them by.
     let asked = [TYPE, "getsockname", "sendto"];
-    expect.of("udp4", &["sendto*100", "sendto"], &asked);
+    expect.of("udp4", &["sendto", "sendto"], &asked);
+    expect.of("udp4", &["sendto*100", "sendto"], &["sendto"]);
 
     rules(&[
         "-A BIND -p udp -j ACCEPT",
@@ -223,6 +223,12 @@ fn calls_where_there_are_rules() {
     let asked = [PROTOCOL, NO_PORT, "bind", "connect"];
     expect.of("udp4", &["connect"], &asked);
     expect.of("tcp4", &accept, &["accept", "getsockname", PROTOCOL]);
+    expect.of("udp4", &["sendto*100", "sendto"], &["sendto"]);
+
+    // A source by the destination: there is no short way.
+    rules(&["-A CONNECT -d 10.0.0.0/8 -j SNAT --to-source 127.0.0.2"]);
+    let asked = [TYPE, "getsockname", "sendto"];
+    expect.of("udp4", &["sendto*100", "sendto"], &asked);
 }
 
 /// A cgroup, and how many levels lead to it, the root's included.
