@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings;
-use crate::{exec, file, memory};
+use crate::{exec, file, latch_text, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -66,10 +66,9 @@ pub fn load() {
     current();
     let scratch = TO_BE_CARRIED.swap(ptr::null_mut(), Ordering::Acquire);
     if !scratch.is_null() {
-        // SAFETY: the latch's pages are kept for good; of the policy in them nobody has more than
-        // a shared reference, and of the text nobody has any.
-        let (policy, text) = unsafe { (&(*scratch).policy, &mut (*scratch).text) };
-        exec::carry(policy, text);
+        // SAFETY: the latch's pages are kept for good, and of the text in them nobody has a
+        // reference.
+        exec::carry(unsafe { &mut (*scratch).text });
         return;
     }
     // A look that had something to read, and found no assignment, has left its memory. What is
@@ -123,12 +122,15 @@ fn read() -> Assignment {
     // SAFETY: as above.
     let carried = unsafe { (*scratch.as_ptr()).is_to_be_carried };
     match LATCH.set(policy) {
-        Ok(()) if carried => {
+        Ok(()) => {
             // SAFETY: as in `load`; that takes them only after this.
-            exec::fill(policy, unsafe { &mut (*scratch.as_ptr()).text });
-            TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release);
+            let text = unsafe { &mut (*scratch.as_ptr()).text };
+            latch_text::write(policy, text);
+            if carried {
+                exec::fill(text);
+                TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release);
+            }
         }
-        Ok(()) => {}
         Err(_) => give_back(scratch),
     }
     // What the latch holds, which may be another thread's.

@@ -13,14 +13,9 @@ use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
-use ipaddr_policy::Policy;
-use ipaddr_policy::latch::Latch;
-use ipaddr_policy::text::{Sink, Text};
-
+use crate::latch_text::{self, NAME};
 use crate::memory;
 use crate::settings;
-
-const NAME: &[u8] = b"IPADDR_LATCH=";
 
 /// Room for the variable of a process whose assignment comes late. A policy whose text is longer
 /// isn't carried then.
@@ -30,20 +25,10 @@ const RESERVED: usize = 4096;
 /// null where none is reserved.
 static VALUE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
-/// At load: puts the policy into environ(7), using `memory`, which nobody else does from now on.
-///
-/// Where there isn't enough memory the variable is left out: the next program then reads the files
-/// anew.
-pub fn carry(policy: &Policy<'_>, memory: &'static mut [u8]) {
-    let mut line = Line {
-        memory: &mut *memory,
-        len: 0,
-    };
-    line.put(NAME);
-    Latch(policy).write(&mut line);
-    line.put(&[0]);
-    let len = line.len;
-    let Some((line, rest)) = memory.split_at_mut_checked(len) else {
+/// At load: puts the policy into environ(7), as [`latch_text::write`] has written it into `memory`,
+/// which nobody else uses from now on.
+pub fn carry(memory: &'static mut [u8]) {
+    let Some((line, rest)) = latch_text::variable(memory) else {
         return;
     };
     // SAFETY: at load nobody changes environ.
@@ -78,21 +63,18 @@ pub fn reserve() {
     put_into_environment(line, array);
 }
 
-/// When an assignment comes late: gives the reserved variable its value, written in `memory` first.
-/// The first byte last, so that an exec in another thread meanwhile sees none rather than a part
-/// of it.
-pub fn fill(policy: &Policy<'_>, memory: &mut [u8]) {
+/// When an assignment comes late: gives the reserved variable its value, as [`latch_text::write`]
+/// has written it into `memory`. The first byte last, so that an exec in another thread meanwhile
+/// sees none rather than a part of it.
+pub fn fill(memory: &mut [u8]) {
     let value = VALUE.swap(ptr::null_mut(), Ordering::Acquire);
     if value.is_null() {
         return;
     }
     // SAFETY: swapped out, so nobody else writes to it.
     let value = unsafe { slice::from_raw_parts_mut(value, RESERVED - NAME.len()) };
-    let mut line = Line { memory, len: 0 };
-    Latch(policy).write(&mut line);
-    // A null has to be left behind it.
-    let text = line.memory.get(..line.len);
-    let Some(text) = text.filter(|text| text.len() < value.len()) else {
+    let text = latch_text::variable(memory).and_then(|(line, _)| line.get(NAME.len()..));
+    let Some(text) = text.filter(|text| text.len() <= value.len()) else {
         return;
     };
     let (Some((to_first, to)), Some((first, from))) = (value.split_first_mut(), text.split_first())
@@ -143,22 +125,4 @@ fn is_named(entry: *const c_char) -> bool {
 fn is(entry: *const c_char, line: &[u8]) -> bool {
     // SAFETY: as above.
     unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul() == line
-}
-
-/// What doesn't fit makes it too long for `memory`, which is noticed.
-struct Line<'a> {
-    memory: &'a mut [u8],
-    len: usize,
-}
-
-impl Sink for Line<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(slot) = self.memory.get_mut(self.len..end) {
-            for (to, from) in slot.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-        }
-        self.len = end;
-    }
 }

@@ -6,7 +6,7 @@ use core::ptr;
 
 use ipaddr_policy::levels::{self, Given, Mistakes, Unusable};
 use ipaddr_policy::rules::index::Entry;
-use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet};
+use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet, memory};
 use ipaddr_policy::text::{Printable, Text};
 use ipaddr_policy::{Assignment, Policy, cgroup};
 
@@ -38,11 +38,11 @@ pub struct Scratch {
 
 /// Room for the rules of all levels.
 struct RuleMemory {
-    files: [RuleFile; 64],
-    rules: [Rule; 4096],
-    ports: [PortRange; 8192],
-    index: [Entry; 8192],
-    names: [u8; 32 << 10],
+    files: [RuleFile; memory::MAX_FILES],
+    rules: [Rule; memory::MAX_RULES],
+    ports: [PortRange; memory::MAX_PORTS],
+    index: [Entry; memory::MAX_INDEX],
+    names: [u8; memory::MAX_NAMES],
 }
 
 /// Writes to the log, once for each reason.

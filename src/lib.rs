@@ -30,6 +30,7 @@ mod entry;
 mod errno;
 mod exec;
 mod file;
+mod latch_text;
 mod level_file;
 mod levels;
 mod listen;

@@ -57,23 +57,36 @@ impl Text for CgroupError<'_> {
 }
 
 /// One line of `/proc/self/cgroup`: `ID:CONTROLLERS:PATH`.
-#[derive(Clone, Copy)]
-struct Line<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Hierarchy<'a> {
     number: u32,
     text: &'a [u8],
-    id: u32,
-    controllers: &'a [u8],
+    /// 0 is the v2 hierarchy.
+    pub id: u32,
+    /// Of a v1 hierarchy: its controllers, or its name as `name=systemd`, with commas between.
+    pub controllers: &'a [u8],
     path: &'a [u8],
 }
 
-/// The cgroup path that decides: the line of `controller` if one is asked for; else the v2 line
-/// (`0::`), else the `name=systemd` line, else that of the lowest-numbered hierarchy.
+/// The cgroup path that decides, which is that of [`hierarchy`].
 ///
 /// # Errors
 /// No line will do, or its path can't be resolved: there may be a policy, so the caller fails
 /// closed.
 pub fn path<'a>(text: &'a [u8], controller: Option<&'a [u8]>) -> Result<&'a [u8], CgroupError<'a>> {
-    let mut found: Option<(u32, Line<'a>)> = None;
+    resolvable(hierarchy(text, controller)?)
+}
+
+/// The line that decides: that of `controller` if one is asked for; else the v2 line (`0::`), else
+/// the `name=systemd` line, else that of the lowest-numbered hierarchy.
+///
+/// # Errors
+/// No line will do.
+pub fn hierarchy<'a>(
+    text: &'a [u8],
+    controller: Option<&'a [u8]>,
+) -> Result<Hierarchy<'a>, CgroupError<'a>> {
+    let mut found: Option<(u32, Hierarchy<'a>)> = None;
     for line in lines(text) {
         let line = line?;
         // 0 is best; a hierarchy's number is above 0 and ranks behind the two named ones.
@@ -92,7 +105,7 @@ pub fn path<'a>(text: &'a [u8], controller: Option<&'a [u8]>) -> Result<&'a [u8]
         Some(name) => CgroupError::NoController(name),
         None => CgroupError::NoHierarchy,
     })?;
-    resolvable(line)
+    Ok(line)
 }
 
 /// The names of a cgroup path's levels below the root, from the root inward.
@@ -107,7 +120,7 @@ pub fn have_common_levels(one: &[u8], other: &[u8], depth: usize) -> bool {
     levels(other).count() >= depth && levels(one).take(depth).eq(levels(other).take(depth))
 }
 
-fn resolvable(line: Line<'_>) -> Result<&[u8], CgroupError<'_>> {
+fn resolvable(line: Hierarchy<'_>) -> Result<&[u8], CgroupError<'_>> {
     if line.path.first() != Some(&b'/') {
         return Err(CgroupError::Malformed {
             line: line.number,
@@ -123,16 +136,16 @@ fn resolvable(line: Line<'_>) -> Result<&[u8], CgroupError<'_>> {
     Ok(line.path)
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = Result<Line<'_>, CgroupError<'_>>> {
+fn lines(text: &[u8]) -> impl Iterator<Item = Result<Hierarchy<'_>, CgroupError<'_>>> {
     text.split(|&byte| byte == b'\n')
         .zip(1..)
         .filter(|(text, _)| !text.is_empty())
         .map(|(text, number)| {
-            Line::parse(text, number).ok_or(CgroupError::Malformed { line: number, text })
+            Hierarchy::parse(text, number).ok_or(CgroupError::Malformed { line: number, text })
         })
 }
 
-impl<'a> Line<'a> {
+impl<'a> Hierarchy<'a> {
     fn parse(text: &'a [u8], number: u32) -> Option<Self> {
         // A cgroup's name may hold a colon, so only the first two separate.
         let mut fields = text.splitn(3, |&byte| byte == b':');

@@ -13,6 +13,10 @@ use crate::policy::{Assignment, Policy};
 use crate::ranges::Range;
 use crate::text::{Sink, Text};
 
+/// What stands, aligned to 8 bytes, in the library's data before a pointer to the text of the
+/// latch: null while there is none, else NUL-terminated. By it others find what a process has.
+pub const MARK: [u8; 24] = *b"\x7flibipaddr latch here:\n\x7f";
+
 /// The families, in the order of the text.
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 

@@ -101,6 +101,32 @@ pub enum FileProblem {
     TooLarge,
 }
 
+/// A file that can't be used.
+#[derive(Clone, Copy, Debug)]
+pub struct BadFile<'a>(pub LevelFile<'a>, pub FileProblem);
+
+impl Text for BadFile<'_> {
+    /// The file, what is wrong and what was expected.
+    fn write(&self, out: &mut impl Sink) {
+        self.0.write(out);
+        match self.1 {
+            FileProblem::Unreadable(errno) => {
+                return (": ", errno, ": expected a readable file").write(out);
+            }
+            FileProblem::NotRegular => ": expected a regular file",
+            FileProblem::WorldWritable => ": is world-writable: expected a mode like 0644",
+            FileProblem::FolderWorldWritable => {
+                ": lies in a world-writable folder: expected a mode like 0755"
+            }
+            FileProblem::TooLarge => {
+                let limit = self.0.name.limit();
+                return (": is too large: expected less than ", limit, " bytes").write(out);
+            }
+        }
+        .write(out);
+    }
+}
+
 /// Reads files.
 pub trait Files {
     /// The text of a file; `None` if there is no such file (`ENOENT`, `ENOTDIR`).
@@ -311,28 +337,9 @@ fn read_file<'f>(
     mistakes: &impl Mistakes,
     file: &LevelFile<'_>,
 ) -> Result<Option<&'f [u8]>, Unusable> {
-    files.read(file).map_err(|problem| match problem {
-        FileProblem::Unreadable(errno) => {
-            say(mistakes, &(file, ": ", errno, ": expected a readable file"))
-        }
-        FileProblem::NotRegular => say(mistakes, &(file, ": expected a regular file")),
-        FileProblem::WorldWritable => say(
-            mistakes,
-            &(file, ": is world-writable: expected a mode like 0644"),
-        ),
-        FileProblem::FolderWorldWritable => say(
-            mistakes,
-            &(
-                file,
-                ": lies in a world-writable folder: expected a mode like 0755",
-            ),
-        ),
-        FileProblem::TooLarge => {
-            let limit = file.name.limit();
-            let expected = (": is too large: expected less than ", limit, " bytes");
-            say(mistakes, &(file, expected))
-        }
-    })
+    files
+        .read(file)
+        .map_err(|problem| say(mistakes, &BadFile(*file, problem)))
 }
 
 fn say(mistakes: &impl Mistakes, why: &impl Text) -> Unusable {

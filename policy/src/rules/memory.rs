@@ -4,6 +4,17 @@ use super::index::Entry;
 use super::rule::{PortRange, Rule};
 use super::{Chain, Target};
 
+/// How many files of rules a process has room for.
+pub const MAX_FILES: usize = 64;
+/// How many rules.
+pub const MAX_RULES: usize = 4096;
+/// How many ranges of ports.
+pub const MAX_PORTS: usize = 8192;
+/// How many entries of the index.
+pub const MAX_INDEX: usize = 8192;
+/// How many bytes for the names of the files.
+pub const MAX_NAMES: usize = 32 << 10;
+
 /// Memory for rules. What it holds before is of no account.
 #[derive(Debug)]
 pub struct Memory<'r> {
