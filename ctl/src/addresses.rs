@@ -1,0 +1,93 @@
+//! Assignments, as people read them.
+
+use std::fmt;
+
+use ipaddr_policy::latch;
+use ipaddr_policy::ranges::Range;
+use ipaddr_policy::text::{Printable, Shown};
+use ipaddr_policy::{Assignment, Family};
+use ipnet::IpNet;
+
+/// What unassigned reads as, in the RFC's file too.
+pub fn wildcard(family: Family) -> String {
+    family.address(0).to_string()
+}
+
+/// The addresses that an assignment allows, as few addresses, networks and ranges.
+pub fn allowed(assignment: &Assignment, family: Family) -> Vec<String> {
+    let ranges = assignment.allowed().as_slice().iter();
+    ranges.flat_map(|range| shown(*range, family)).collect()
+}
+
+fn shown(range: Range, family: Family) -> Vec<String> {
+    let (first, last) = (family.address(range.first), family.address(range.last));
+    let width = match family {
+        Family::Ipv4 => 32,
+        Family::Ipv6 => 128,
+    };
+    // Only a network's first and last address differ in nothing but zeros and ones at the end.
+    let bits = 128 - (range.first ^ range.last).leading_zeros();
+    let prefix = u8::try_from(width - bits).ok();
+    let net = prefix.and_then(|prefix| IpNet::new(first, prefix).ok());
+    match (range.last - range.first, net) {
+        (0, _) => vec![first.to_string()],
+        (1, _) => vec![first.to_string(), last.to_string()],
+        (_, Some(net)) if net.network() == first && net.broadcast() == last => {
+            vec![net.to_string()]
+        }
+        _ => vec![format!("{first}-{last}")],
+    }
+}
+
+/// An assignment in a line: `10.0.0.6, 10.0.0.7 (wildcards become 10.0.0.6)`
+pub struct Summary<'a>(pub &'a Assignment, pub Family);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(assignment, family) = *self;
+        if assignment.is_unassigned() {
+            return write!(f, "{} (unassigned)", wildcard(family));
+        }
+        if assignment.is_forbidden() {
+            return write!(f, "none (but {})", family.loopback());
+        }
+        let allowed = allowed(assignment, family).join(", ");
+        match assignment.primary() {
+            Some(primary) => {
+                let primary = family.address(primary).to_string();
+                if primary == allowed {
+                    write!(f, "{allowed}")
+                } else {
+                    write!(f, "{allowed} (wildcards become {primary})")
+                }
+            }
+            None => write!(f, "{allowed} (wildcards are refused)"),
+        }
+    }
+}
+
+/// What [`ipaddr_policy::latch::Latch`] has written, as people read it.
+pub fn latched(text: &[u8]) -> String {
+    let mut parts = Vec::new();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let mut assignment = Assignment::UNASSIGNED;
+        if latch::parse(text, family, &mut assignment).is_err() {
+            return Shown(Printable(text)).to_string();
+        }
+        if assignment.is_forbidden() {
+            parts.push(format!("no {}", family.name()));
+        } else if !assignment.is_unassigned() {
+            parts.push(Summary(&assignment, family).to_string());
+        }
+    }
+    let rules = latch::cgroups(text).map(|cgroup| {
+        let path = cgroup.strip_prefix(b"/").unwrap_or(cgroup);
+        Shown(("the rules of /", Printable(path))).to_string()
+    });
+    parts.extend(rules);
+    if parts.is_empty() {
+        // Assigned nothing and latched all the same: by rules of the root cgroup.
+        parts.push("the rules of /".to_owned());
+    }
+    parts.join("; ")
+}

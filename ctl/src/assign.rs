@@ -1,0 +1,239 @@
+//! `ipaddrctl assign`
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use ipaddr_policy::levels::{FileName, FileProblem, Files, Given, LevelFile};
+use ipaddr_policy::list::{self, Separator};
+use ipaddr_policy::text::Shown;
+use ipaddr_policy::{Assignment, Family};
+
+use crate::addresses::{self, Summary};
+use crate::cgroup_path::CgroupPath;
+use crate::failure::{Failure, Outcome};
+use crate::files::{self, Disk};
+use crate::reader::Reader;
+use crate::settings;
+use crate::store::{NewFile, Store};
+use crate::tree;
+
+/// Assigns addresses to a cgroup.
+pub fn run(
+    policy: Option<&Path>,
+    cgroup: &CgroupPath,
+    addresses: &[String],
+) -> Result<Outcome, Failure> {
+    let directory = settings::policy_directory(policy)?;
+    check_name(cgroup)?;
+    let lists = lists(addresses)?;
+    // Everything from here on sees the directory as it stays until the files are written.
+    let store = Store::open(&directory)?;
+    let target = Target {
+        directory: &directory,
+        cgroup,
+    };
+    let mut files = Vec::new();
+    for (family, text) in lists {
+        let old = target.unassigned(family)?;
+        files.push(NewFile {
+            name: FileName::List(family),
+            text,
+            old,
+        });
+    }
+    target.check_levels(&files)?;
+    store.write(cgroup, &files)?;
+    let mut out = anstream::stdout().lock();
+    for NewFile { name, text, .. } in &files {
+        if let FileName::List(family) = *name {
+            let mut assignment = Assignment::UNASSIGNED;
+            let parsed = list::parse(text.as_bytes(), Separator::Line, family, &mut assignment);
+            debug_assert!(parsed.is_ok(), "it was parsed before");
+            let path = Shown(target.file(*name));
+            writeln!(out, "{path}: {}", Summary(&assignment, family))?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+/// A cgroup whose folder would lie where another's file has to be.
+fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
+    let taken = |level: &[u8]| {
+        FileName::ALL
+            .iter()
+            .any(|name| name.as_str().as_bytes() == level)
+    };
+    if cgroup.levels().any(taken) {
+        return Err(Failure::Invalid(format!(
+            "{cgroup}: a level has the name of a file, so its folder can't be made"
+        )));
+    }
+    Ok(())
+}
+
+/// The lists that the arguments come to, for one family or both.
+fn lists(arguments: &[String]) -> Result<Vec<(Family, String)>, Failure> {
+    // As in a variable, an argument may hold several entries.
+    let entries = arguments.iter().flat_map(|argument| argument.split(','));
+    let (words, entries): (Vec<_>, Vec<_>) =
+        entries.map(str::trim).partition(|&entry| entry == "none");
+    let (ipv6, ipv4): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.contains(':'));
+    let mut lists = Vec::new();
+    for (family, mut entries) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
+        if entries.is_empty() {
+            entries.extend(words.first());
+        }
+        if !entries.is_empty() {
+            check(&entries, family)?;
+            lists.push((family, entries.join("\n") + "\n"));
+        }
+    }
+    if !words.is_empty() && !lists.iter().any(|(_, text)| text == "none\n") {
+        return Err(Failure::Invalid(
+            "\"none\": expected it for a family that has no other address".to_owned(),
+        ));
+    }
+    Ok(lists)
+}
+
+fn check(entries: &[&str], family: Family) -> Result<(), Failure> {
+    let mut assignment = Assignment::UNASSIGNED;
+    // With commas a `#` is no comment, and no entry is empty.
+    let text = entries.join(",");
+    let parsed = list::parse(text.as_bytes(), Separator::Comma, family, &mut assignment);
+    parsed.map_err(|mut error| {
+        error.line = 0;
+        Failure::Invalid(Shown(error).to_string().trim_start().to_owned())
+    })?;
+    if assignment.is_unassigned() {
+        let wildcard = addresses::wildcard(family);
+        return Err(Failure::Invalid(format!(
+            "\"{wildcard}\" assigns nothing: expected an address"
+        )));
+    }
+    Ok(())
+}
+
+/// The cgroup that gets an assignment.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    directory: &'a Path,
+    cgroup: &'a CgroupPath,
+}
+
+impl<'a> Target<'a> {
+    fn file(&self, name: FileName) -> LevelFile<'a> {
+        LevelFile {
+            directory: self.directory.as_os_str().as_bytes(),
+            cgroup: self.cgroup.as_bytes(),
+            depth: self.cgroup.depth(),
+            name,
+        }
+    }
+
+    /// The text of a list that is there and assigns nothing.
+    ///
+    /// # Errors
+    /// `EPERM`: it assigns something.
+    fn unassigned(&self, family: Family) -> Result<Option<Vec<u8>>, Failure> {
+        let file = self.file(FileName::List(family));
+        let mut disk = Disk::default();
+        // What is wrong with it is said with the levels.
+        let Ok(Some(text)) = disk.read(&file) else {
+            return Ok(None);
+        };
+        let mut assignment = Assignment::UNASSIGNED;
+        match list::parse(text, Separator::Line, family, &mut assignment) {
+            Ok(()) if !assignment.is_unassigned() => Err(Failure::NotPermitted(format!(
+                "{}:{}: {} is assigned already: {}",
+                Shown(file),
+                assignment.line,
+                family.name(),
+                Summary(&assignment, family)
+            ))),
+            _ => Ok(Some(text.to_vec())),
+        }
+    }
+
+    /// Reads the policy of the cgroup and of each in it that has one: as it is, and as it would be.
+    ///
+    /// # Errors
+    /// It can't be used as it is; `EPERM`: it couldn't be used as it would be.
+    fn check_levels(&self, files: &[NewFile]) -> Result<(), Failure> {
+        let mut reader = Reader::default();
+        self.check_levels_of(self.cgroup, files, &mut reader)?;
+        if !self.cgroup.folder(self.directory).is_dir() {
+            return Ok(());
+        }
+        tree::walk(
+            self.directory,
+            self.cgroup.clone(),
+            &mut |folder| match folder {
+                Ok(folder) => {
+                    if FileName::ALL
+                        .into_iter()
+                        .any(|name| folder.has(name.as_str()))
+                    {
+                        self.check_levels_of(&folder.cgroup, files, &mut reader)?;
+                    }
+                    Ok(())
+                }
+                Err((path, error)) => Err(Failure::system(path.display(), &error)),
+            },
+        )
+    }
+
+    fn check_levels_of(
+        &self,
+        cgroup: &CgroupPath,
+        new: &[NewFile],
+        reader: &mut Reader,
+    ) -> Result<(), Failure> {
+        let given = Given {
+            cgroup: Some((self.directory.as_os_str().as_bytes(), cgroup.as_bytes())),
+            ..Given::default()
+        };
+        let as_it_is = reader.read(&given, &mut Disk::default(), |_, _| ());
+        as_it_is.map_err(Failure::Unusable)?;
+        let mut would_be = WouldBe {
+            disk: Disk::default(),
+            depth: self.cgroup.depth(),
+            new,
+        };
+        let as_it_would_be = reader.read(&given, &mut would_be, |_, _| ());
+        as_it_would_be.map_err(Failure::NotPermitted)
+    }
+}
+
+/// The files as they would be.
+struct WouldBe<'a> {
+    disk: Disk,
+    /// Where the new ones are to lie.
+    depth: usize,
+    new: &'a [NewFile],
+}
+
+impl Files for WouldBe<'_> {
+    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+        let new = self.new.iter().find(|new| new.name == file.name);
+        let Some(new) = new.filter(|_| file.depth == self.depth) else {
+            return self.disk.read(file);
+        };
+        let folder = files::path(file.folder());
+        if folder
+            .metadata()
+            .is_ok_and(|folder| files::is_world_writable(&folder))
+        {
+            return Err(FileProblem::FolderWorldWritable);
+        }
+        if new.text.len() >= file.name.limit() as usize {
+            return Err(FileProblem::TooLarge);
+        }
+        Ok(Some(new.text.as_bytes()))
+    }
+
+    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
+        file.depth <= self.depth || self.disk.has_folder(file)
+    }
+}

@@ -1,0 +1,177 @@
+//! What is no mistake to the library, but likely one of the administrator's.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use ipaddr_policy::levels::FileName;
+use ipaddr_policy::list::{self, Separator};
+use ipaddr_policy::{Assignment, Family};
+use nix::libc::{S_IROTH, S_IWGRP, S_IWOTH, S_IXOTH};
+
+use super::Report;
+use crate::failure::Failure;
+use crate::hierarchy::Hierarchy;
+use crate::interfaces::Interfaces;
+use crate::settings;
+use crate::store;
+use crate::tree::Folder;
+
+/// As many letters may be wrong in a name that is taken for a mistyped one.
+const MOST_WRONG: usize = 3;
+
+/// The machine that the policies are for: this one.
+pub struct Machine {
+    interfaces: Interfaces,
+    /// `None` where no cgroup file system is mounted.
+    hierarchy: Option<Hierarchy>,
+    /// Memory for one list.
+    assignment: Box<Assignment>,
+}
+
+impl Machine {
+    pub fn look() -> Result<Self, Failure> {
+        let interfaces = Interfaces::read();
+        Ok(Self {
+            interfaces: interfaces.map_err(|error| Failure::system("the interfaces", &error))?,
+            hierarchy: Hierarchy::find(settings::cgroup_controller().as_deref()),
+            assignment: Box::new(Assignment::UNASSIGNED),
+        })
+    }
+
+    /// Warns of a cgroup that isn't there.
+    pub fn warn_of_cgroup(&self, folder: &Folder, report: &mut Report) -> Result<(), Failure> {
+        let hierarchy = self.hierarchy.as_ref();
+        if hierarchy.and_then(|hierarchy| hierarchy.has(&folder.cgroup)) == Some(false) {
+            let cgroup = &folder.cgroup;
+            report.warning(format_args!(
+                "{}: there is no cgroup {cgroup}",
+                folder.path.display()
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Warns of a folder's permissions, and of files in it that nothing reads.
+    pub fn warn_of_folder(&self, folder: &Folder, report: &mut Report) -> Result<(), Failure> {
+        let access = Access {
+            needed: S_IXOTH,
+            expected: "0755",
+        };
+        access.warn(&folder.path, &folder.metadata, report)?;
+        // With a policy in it that is a mistake.
+        let has_policy = FileName::ALL
+            .into_iter()
+            .any(|name| folder.has(name.as_str()));
+        if folder.metadata.mode() & S_IWOTH != 0 && !has_policy {
+            report.warning(format_args!(
+                "{}: is world-writable: expected a mode like 0755",
+                folder.path.display()
+            ))?;
+        }
+        for name in folder.files.iter().filter_map(|name| name.to_str()) {
+            if let Some(why) = no_policy(name) {
+                report.warning(format_args!("{}: {why}", folder.path.join(name).display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Warns of entries of a list of which no interface has any address.
+    pub fn warn_of_addresses(
+        &mut self,
+        path: &Path,
+        text: &[u8],
+        family: Family,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
+            // Each line as a list of its own; an exclusion is none.
+            let parsed = list::parse(line, Separator::Line, family, &mut self.assignment);
+            let Some(&range) = self.assignment.allowed().as_slice().first() else {
+                continue;
+            };
+            if parsed.is_ok() && !self.interfaces.have(range, family) {
+                let path = path.display();
+                let first = family.address(range.first);
+                if range.first == range.last {
+                    report.warning(format_args!("{path}:{number}: no interface has {first}"))?;
+                } else {
+                    let last = family.address(range.last);
+                    report.warning(format_args!(
+                        "{path}:{number}: no interface has an address of {first}-{last}"
+                    ))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Warns of a file's permissions.
+pub fn of_permissions(
+    path: &Path,
+    metadata: &Metadata,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let access = Access {
+        needed: S_IROTH,
+        expected: "0644",
+    };
+    access.warn(path, metadata, report)
+}
+
+/// What a file or folder is expected to allow to whom.
+struct Access {
+    /// To others, or their processes can't read their policy.
+    needed: u32,
+    expected: &'static str,
+}
+
+impl Access {
+    fn warn(&self, path: &Path, metadata: &Metadata, report: &mut Report) -> Result<(), Failure> {
+        let path = path.display();
+        let expected = self.expected;
+        if metadata.uid() != 0 {
+            let uid = metadata.uid();
+            report.warning(format_args!(
+                "{path}: is owned by user {uid}: expected root"
+            ))?;
+        }
+        if metadata.mode() & S_IWGRP != 0 {
+            report.warning(format_args!(
+                "{path}: is group-writable: expected a mode like {expected}"
+            ))?;
+        }
+        if metadata.mode() & self.needed == 0 {
+            report.warning(format_args!(
+                "{path}: can't be read by others, whose processes are refused everything then: \
+                 expected a mode like {expected}"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a file in the tree is no policy, if it looks like one.
+fn no_policy(name: &str) -> Option<String> {
+    if FileName::ALL
+        .into_iter()
+        .any(|known| known.as_str() == name)
+    {
+        return None;
+    }
+    if FileName::ALL
+        .into_iter()
+        .any(|known| store::unfinished(known) == name)
+    {
+        return Some("was left by a change that was interrupted; the next one removes it".into());
+    }
+    let nearest = FileName::ALL
+        .into_iter()
+        .map(FileName::as_str)
+        .min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
+    let is_near = strsim::damerau_levenshtein(nearest, name) <= MOST_WRONG;
+    (is_near || name.starts_with("ipaddr."))
+        .then(|| format!("nothing reads a file of this name: expected {nearest}"))
+}

@@ -1,0 +1,191 @@
+//! The command line: from these definitions come the parser, --help, the completion and the man
+//! pages.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use ipaddr_policy::rules::Protocol;
+
+use crate::cgroup_path::CgroupPath;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done; nothing wrong
+  1  something found: check: mistakes (with --strict, warnings too); explain: the call would be
+     refused; ps: a process of a restricted cgroup without the library; remove: not without --yes
+  2  the command line can't be understood
+  3  EPERM: assigned already, or in conflict with another level
+  4  EINVAL: not an address, or one that assigns nothing
+  5  there is a policy, and it can't be used
+  6  a file, folder or process can't be read or written
+
+Environment:
+  IPADDR_POLICY_DIR         the policy directory, an absolute path
+  IPADDR_CGROUP_CONTROLLER  take cgroups from the v1 hierarchy with this controller
+  NO_COLOR                  no colour on terminals either";
+
+/// Assigns IP addresses to cgroups, and checks and explains what libipaddr makes of it
+#[derive(Debug, Parser)]
+#[command(name = "ipaddrctl", version, after_help = EXIT_STATUS, max_term_width = 100)]
+pub struct Cli {
+    /// The policy directory; else $IPADDR_POLICY_DIR, else /etc/ipaddr
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub policy: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Assign addresses to a cgroup, once and for all
+    ///
+    /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's folder: atomically, mode 0644, and
+    /// on the disk when the command ends. What is assigned already is not assigned again; a file
+    /// that says 0.0.0.0 (or ::) assigns nothing. Refused too is what a level above doesn't allow,
+    /// or what takes away from one below what that asks for. With both families either both are
+    /// written or none; only where the command is killed in between IPv4 may be there alone.
+    Assign {
+        /// As /proc/PID/cgroup has it: /web/a
+        #[arg(value_parser = cgroup_path())]
+        cgroup: CgroupPath,
+        /// Addresses, the first the primary one; networks; exclusions (!10.0.0.7). `none` forbids
+        /// the family that nothing else here is of, or both
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+    },
+    /// Show what a cgroup or a process may use, and where that is written
+    ///
+    /// Unassigned is 0.0.0.0 and ::, as in the files.
+    Show {
+        /// The cgroup; without it, and without --pid, that of the caller
+        #[arg(conflicts_with = "pid", value_parser = cgroup_path())]
+        cgroup: Option<CgroupPath>,
+        /// That of a process: also its variables, and what it has latched
+        #[arg(long)]
+        pid: Option<u32>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the whole policy directory
+    ///
+    /// Mistakes, which make the library refuse everything: what can't be read or understood, and
+    /// levels in conflict. Warnings, which it doesn't know of: addresses that no interface has,
+    /// cgroups that aren't there, permissions, files that nothing reads, sources of SNAT that an
+    /// inner level doesn't allow.
+    Check {
+        /// The directory, in place of --policy
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+        /// Warnings count as mistakes
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Say what would become of a call, and what decides that
+    Explain {
+        #[command(flatten)]
+        subject: Subject,
+        #[command(subcommand)]
+        call: Call,
+    },
+    /// List the processes that have the library, and those that should and have not
+    ///
+    /// CGROUP, whether the library is loaded, and what is latched: `-` is nothing yet, `?` can't be
+    /// told, for the reason behind it. A process without the library in a restricted cgroup is held
+    /// by nothing.
+    Ps,
+    /// Take the assignment and the rules of a cgroup away
+    ///
+    /// Running processes keep what they have latched.
+    Remove {
+        /// As /proc/PID/cgroup has it: /web/a
+        #[arg(value_parser = cgroup_path())]
+        cgroup: CgroupPath,
+        /// Do it; without it, say what would be done
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print the completion for a shell
+    Completions {
+        /// Which
+        shell: Shell,
+    },
+    /// Print the man page, or that of one command
+    Man {
+        /// Which
+        command: Option<String>,
+    },
+}
+
+/// Whose call it is.
+#[derive(Args, Debug)]
+pub struct Subject {
+    /// A process of this cgroup; without it, and without --pid, of the caller's
+    #[arg(long, value_name = "PATH", conflicts_with = "pid", value_parser = cgroup_path())]
+    pub cgroup: Option<CgroupPath>,
+    /// This process
+    #[arg(long)]
+    pub pid: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Call {
+    /// bind(2), or listen(2) on a socket that isn't bound
+    Bind {
+        /// ADDRESS:PORT[/tcp|/udp]
+        local: Endpoint,
+        /// With IPV6_V6ONLY: [::] is IPv6 only
+        #[arg(long)]
+        v6only: bool,
+    },
+    /// connect(2), or a send with a destination
+    Connect {
+        /// ADDRESS:PORT[/tcp|/udp]
+        remote: Endpoint,
+        /// The socket is bound to this address
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<IpAddr>,
+    },
+    /// accept(2) of a connection
+    Accept {
+        /// The peer's ADDRESS:PORT
+        #[arg(value_name = "FROM")]
+        peer: SocketAddr,
+        /// The local ADDRESS:PORT[/tcp|/udp]
+        #[arg(value_name = "TO")]
+        local: Endpoint,
+    },
+}
+
+/// `10.0.0.5:80`, `[fd00::5]:80/udp`
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    pub address: SocketAddr,
+    pub protocol: Protocol,
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, protocol) = text.rsplit_once('/').unwrap_or((text, "tcp"));
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            other => return Err(format!("protocol \"{other}\": expected tcp or udp")),
+        };
+        let address = address.parse().map_err(|_| {
+            "expected ADDRESS:PORT, like 10.0.0.5:80 or [fd00::5]:80/udp".to_owned()
+        })?;
+        Ok(Self { address, protocol })
+    }
+}
+
+fn cgroup_path() -> impl TypedValueParser<Value = CgroupPath> {
+    OsStringValueParser::new().try_map(|text| CgroupPath::parse(text.as_bytes()))
+}

@@ -1,0 +1,232 @@
+//! `ipaddrctl explain`
+
+use std::fs;
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use ipaddr_policy::errno::Errno;
+use ipaddr_policy::judge::{deciding, judge, judge_address};
+use ipaddr_policy::levels::{Levels, Place};
+use ipaddr_policy::rules::{self, Chain, Decision, Protocol, Target};
+use ipaddr_policy::text::{Printable, Shown};
+use ipaddr_policy::{Family, Policy, Request, Verdict};
+
+use crate::addresses::Summary;
+use crate::cli::{self, Call};
+use crate::failure::{Failure, Outcome};
+use crate::latched::Library;
+use crate::reader::Reader;
+use crate::subject::Subject;
+
+/// Says what would become of a call.
+pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<Outcome, Failure> {
+    let subject = Subject::new(policy, subject.cgroup, subject.pid)?;
+    let asked = Asked::new(call);
+    let mut reader = Reader::default();
+    let explained = subject.read(&mut reader, |policy, levels| {
+        let verdict = judge(policy, asked.request);
+        (verdict, asked.explain(policy, levels, verdict))
+    });
+    let (verdict, lines) = explained.map_err(|mistake| {
+        Failure::Unusable(format!("{mistake}; every use of IPv4 and IPv6 is refused"))
+    })?;
+    let mut out = anstream::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    if let Some(running) = &subject.running
+        && running.library == Library::NotLoaded
+    {
+        let pid = running.process.pid;
+        writeln!(
+            out,
+            "  but process {pid} doesn't have the library: nothing holds it"
+        )?;
+    }
+    Ok(match verdict {
+        Verdict::Pass | Verdict::Rewrite(_) => Outcome::Fine,
+        Verdict::Deny(_) => Outcome::Found,
+    })
+}
+
+/// A call, as it is asked about and as it is judged.
+struct Asked {
+    text: String,
+    request: Request,
+    chain: Chain,
+    /// Whether a rewritten address is written v4-mapped: on an AF_INET6 socket.
+    is_mapped: bool,
+}
+
+impl Asked {
+    fn new(call: &Call) -> Self {
+        match *call {
+            Call::Bind { local, v6only } => Self {
+                text: format!("bind {}", shown(local.address, local.protocol)),
+                request: Request::Bind {
+                    local: canonical(local.address),
+                    protocol: local.protocol,
+                    dual_stack: local.address.is_ipv6() && !v6only,
+                },
+                chain: Chain::Bind,
+                is_mapped: local.address.is_ipv6(),
+            },
+            Call::Connect { remote, from } => {
+                let request = Request::Connect {
+                    remote: canonical(remote.address),
+                    protocol: remote.protocol,
+                };
+                Self {
+                    text: format!("connect {}", shown(remote.address, remote.protocol)),
+                    request: match from {
+                        Some(local) => request.on_bound(local.to_canonical()),
+                        None => request,
+                    },
+                    chain: Chain::Connect,
+                    is_mapped: remote.address.is_ipv6(),
+                }
+            }
+            Call::Accept { peer, local } => Self {
+                text: format!("accept {peer} {}", shown(local.address, local.protocol)),
+                request: Request::Accept {
+                    peer: canonical(peer),
+                    local: canonical(local.address),
+                    protocol: local.protocol,
+                },
+                chain: Chain::Accept,
+                is_mapped: false,
+            },
+        }
+    }
+
+    fn explain(
+        &self,
+        policy: &Policy<'_>,
+        levels: &Levels<'_, '_>,
+        verdict: Verdict,
+    ) -> Vec<String> {
+        let mut lines = vec![format!("{}: {}", self.text, self.answer(verdict))];
+        for family in self.families(policy) {
+            lines.push(format!("  {}", assignment(policy, levels, family)));
+        }
+        if let Request::ConnectBound { local, .. } = self.request {
+            lines.push(format!("  the socket is bound to {local}"));
+        }
+        if policy.rules.is_some() {
+            lines.push(format!("  {}", self.rule(policy)));
+        }
+        lines
+    }
+
+    fn answer(&self, verdict: Verdict) -> String {
+        match (verdict, self.request) {
+            (Verdict::Pass, _) => "allowed as it is".to_owned(),
+            (Verdict::Rewrite(address), Request::Bind { local, .. }) => {
+                let address = match address {
+                    IpAddr::V4(v4) if self.is_mapped => IpAddr::V6(v4.to_ipv6_mapped()),
+                    address => address,
+                };
+                format!(
+                    "allowed, becomes {}",
+                    SocketAddr::new(address, local.port())
+                )
+            }
+            (Verdict::Rewrite(address), _) => format!("allowed, leaves from {address}"),
+            (Verdict::Deny(_), Request::Accept { .. }) => {
+                "refused, the peer sees a reset".to_owned()
+            }
+            (Verdict::Deny(errno), _) => match Errno(errno).name() {
+                Some(name) => format!("refused with {name}"),
+                None => format!("refused with errno {errno}"),
+            },
+        }
+    }
+
+    /// Whose assignments count.
+    fn families(&self, policy: &Policy<'_>) -> Vec<Family> {
+        match self.request {
+            Request::Accept { .. } => Vec::new(),
+            Request::Bind {
+                local,
+                dual_stack: true,
+                ..
+            } if local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+                if policy.ipv6.is_unassigned() || policy.ipv6.is_forbidden() {
+                    vec![Family::Ipv6, Family::Ipv4]
+                } else {
+                    vec![Family::Ipv6]
+                }
+            }
+            request => vec![Family::of(request.asked().ip())],
+        }
+    }
+
+    /// What the rules say; where the assignment refuses already, they are not what does.
+    fn rule(&self, policy: &Policy<'_>) -> String {
+        let decision = deciding(policy, self.request);
+        let says = match decision {
+            Decision { by: None, .. } => {
+                return format!("no rule of {} matches", self.chain.name());
+            }
+            Decision {
+                target: Target::Accept,
+                ..
+            } => "accepted",
+            Decision {
+                target: Target::Snat(_),
+                ..
+            } => "source",
+            Decision {
+                target: Target::Reject(_),
+                ..
+            } => match judge_address(policy, self.request) {
+                Verdict::Deny(_) => "refused too",
+                Verdict::Pass | Verdict::Rewrite(_) => "refused",
+            },
+        };
+        let place = decision.by.map(line_of).unwrap_or_default();
+        format!("{says} by {place}")
+    }
+}
+
+/// `IPv4: 10.0.0.5, by /etc/ipaddr/web/ipaddr.ipv4:1`
+fn assignment(policy: &Policy<'_>, levels: &Levels<'_, '_>, family: Family) -> String {
+    let assignment = policy.family(family);
+    let [ipv4, ipv6] = levels.limits;
+    let place = match family {
+        Family::Ipv4 => ipv4,
+        Family::Ipv6 => ipv6,
+    };
+    let summary = Summary(assignment, family);
+    let by = match place {
+        None => String::new(),
+        Some(Place::Latch) => ", latched".to_owned(),
+        Some(place) => format!(", by {}", Shown((place, ":", assignment.line))),
+    };
+    format!("{}: {summary}{by}", family.name())
+}
+
+/// A rule's place, and the rule, if its file can still be read.
+fn line_of(place: rules::Place<'_>) -> String {
+    let shown = Shown(place).to_string();
+    let path = String::from_utf8_lossy(place.file);
+    let text = fs::read_to_string(&*path).unwrap_or_default();
+    match text.lines().nth(place.line as usize - 1) {
+        Some(line) => format!("{shown}: {}", Shown(Printable(line.trim().as_bytes()))),
+        None => shown,
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn shown(address: SocketAddr, protocol: Protocol) -> String {
+    let protocol = match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Other => "other",
+    };
+    format!("{address}/{protocol}")
+}

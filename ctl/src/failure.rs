@@ -1,0 +1,76 @@
+//! What ends a command, and with which exit status.
+
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command can't do what it was asked to; the message is printed by `main`.
+#[derive(Debug)]
+pub enum Failure {
+    /// `EPERM`: there is an assignment already, or it would be in conflict.
+    NotPermitted(String),
+    /// `EINVAL`: a bad address, or one that assigns nothing.
+    Invalid(String),
+    /// There is a policy that can't be used.
+    Unusable(String),
+    /// A file, a folder or a process that can't be read or written.
+    System(String),
+    /// Standard output is gone: nobody wants to read on.
+    NobodyReads,
+}
+
+/// What a command found: see `EXIT_STATUS` in [`crate::cli`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All as it should be.
+    Fine,
+    /// Mistakes, a refusal, a process without the library.
+    Found,
+}
+
+impl Failure {
+    /// Something that failed, and the system's reason.
+    pub fn system(what: impl std::fmt::Display, error: &io::Error) -> Self {
+        Self::System(format!("{what}: {error}"))
+    }
+
+    /// The message; none if nobody would want it.
+    pub fn message(&self) -> Option<String> {
+        Some(match self {
+            Self::NotPermitted(why) => format!("EPERM: {why}"),
+            Self::Invalid(why) => format!("EINVAL: {why}"),
+            Self::Unusable(why) | Self::System(why) => why.clone(),
+            Self::NobodyReads => return None,
+        })
+    }
+
+    /// The exit status.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::NotPermitted(_) => 3,
+            Self::Invalid(_) => 4,
+            Self::Unusable(_) => 5,
+            Self::System(_) => 6,
+            Self::NobodyReads => 0,
+        })
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Found => 1,
+        })
+    }
+}
+
+/// What can't be written to standard output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::NobodyReads
+        } else {
+            Self::system("standard output", &error)
+        }
+    }
+}

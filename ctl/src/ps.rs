@@ -1,0 +1,149 @@
+//! `ipaddrctl ps`
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Style};
+use ipaddr_policy::levels::Given;
+use nix::libc::{S_ISGID, S_ISUID};
+
+use crate::addresses;
+use crate::cgroup_path::CgroupPath;
+use crate::failure::{Failure, Outcome};
+use crate::files::Disk;
+use crate::latched::Library;
+use crate::process::{LIBRARY, Process};
+use crate::reader::Reader;
+use crate::settings;
+
+/// Lists the processes that have the library, and those that should and have not.
+pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
+    let mut restricted = Restricted {
+        directory: settings::policy_directory(policy)?,
+        reader: Reader::default(),
+        known: HashMap::new(),
+    };
+    let processes = Process::all().map_err(|error| Failure::system("/proc", &error))?;
+    let rows: Vec<_> = processes
+        .into_iter()
+        .filter(|process| process.pid != std::process::id() && process.runs_a_program())
+        .filter_map(|process| Row::of(process, &mut restricted))
+        .collect();
+    print(&rows)?;
+    let has_hole = rows.iter().any(|row| row.is_hole);
+    Ok(if has_hole {
+        Outcome::Found
+    } else {
+        Outcome::Fine
+    })
+}
+
+/// Which cgroups have a policy.
+struct Restricted {
+    directory: PathBuf,
+    reader: Reader,
+    known: HashMap<CgroupPath, bool>,
+}
+
+impl Restricted {
+    /// Whether a process of the cgroup is to be held; one whose policy can't be used is to be, too.
+    fn has(&mut self, cgroup: &CgroupPath) -> bool {
+        if let Some(&known) = self.known.get(cgroup) {
+            return known;
+        }
+        let given = Given {
+            cgroup: Some((self.directory.as_os_str().as_bytes(), cgroup.as_bytes())),
+            ..Given::default()
+        };
+        let is_free = self.reader.read(&given, &mut Disk::default(), |policy, _| {
+            policy.is_unassigned()
+        });
+        let has = is_free != Ok(true);
+        self.known.insert(cgroup.clone(), has);
+        has
+    }
+}
+
+/// A line of the table.
+struct Row {
+    cells: [String; 5],
+    is_hole: bool,
+}
+
+const HEADER: [&str; 5] = ["PID", "CGROUP", "LIBRARY", "COMMAND", "LATCHED"];
+
+impl Row {
+    /// `None` for a process that neither has the library nor should have it, or that is gone.
+    fn of(process: Process, restricted: &mut Restricted) -> Option<Self> {
+        let cgroup = process
+            .cgroup(settings::cgroup_controller().as_deref())
+            .ok()?;
+        let (library, latched, is_hole) = match Library::of(process) {
+            Library::NotLoaded if restricted.has(&cgroup) => ("no", why_not(process), true),
+            Library::Unknown(why) if restricted.has(&cgroup) => ("?", format!("? ({why})"), false),
+            Library::NotLoaded | Library::Unknown(_) => return None,
+            Library::Free => ("yes", "-".to_owned(), false),
+            Library::Latched(text) => ("yes", addresses::latched(&text), false),
+            Library::Hidden(why) => ("yes", format!("? ({why})"), false),
+        };
+        let cells = [
+            process.pid.to_string(),
+            cgroup.to_string(),
+            library.to_owned(),
+            process.name(),
+            latched,
+        ];
+        Some(Self { cells, is_hole })
+    }
+}
+
+/// Why a process hasn't the library, where it can be told.
+fn why_not(process: Process) -> String {
+    let executable = process.path("exe");
+    let mode = fs::metadata(&executable).map_or(0, |metadata| metadata.mode());
+    let auxiliary = process.auxiliary();
+    let preload = process.environment().map(|environment| {
+        let preload = environment.get("LD_PRELOAD").unwrap_or_default();
+        preload.windows(LIBRARY.len()).any(|name| name == LIBRARY)
+    });
+    let why = match (auxiliary, preload) {
+        (Err(error), _) | (_, Err(error)) => return format!("- ({error})"),
+        (Ok(auxiliary), _) if auxiliary.base == 0 => "static program",
+        (Ok(auxiliary), _) if auxiliary.secure && mode & (S_ISUID | S_ISGID) != 0 => {
+            "set-user-ID or set-group-ID program"
+        }
+        (Ok(auxiliary), _) if auxiliary.secure => "program with capabilities",
+        (_, Ok(false)) => "started without LD_PRELOAD",
+        (_, Ok(true)) => "LD_PRELOAD names the library, but it was not loaded",
+    };
+    format!("- ({why})")
+}
+
+fn print(rows: &[Row]) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    let mut widths = HEADER.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    writeln!(out, "{}", aligned(&HEADER.map(str::to_owned), widths))?;
+    for row in rows {
+        let style = if row.is_hole {
+            Style::new().bold().fg_color(Some(AnsiColor::Red.into()))
+        } else {
+            Style::new()
+        };
+        writeln!(out, "{style}{}{style:#}", aligned(&row.cells, widths))?;
+    }
+    Ok(())
+}
+
+fn aligned(cells: &[String; 5], [pid, cgroup, library, command, _]: [usize; 5]) -> String {
+    let [a, b, c, d, e] = cells;
+    format!("{a:>pid$}  {b:cgroup$}  {c:library$}  {d:command$}  {e}")
+}

@@ -1,0 +1,220 @@
+//! `ipaddrctl show`
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ipaddr_policy::latch::Latch;
+use ipaddr_policy::levels::{FileName, Levels, Place};
+use ipaddr_policy::text::{Printable, Shown};
+use ipaddr_policy::{Assignment, Family, Policy};
+use serde_json::{Value, json};
+
+use crate::addresses::{self, Summary};
+use crate::cgroup_path::CgroupPath;
+use crate::failure::{Failure, Outcome};
+use crate::latched::Library;
+use crate::reader::Reader;
+use crate::subject::{FoundFile, Running, Subject};
+
+/// The variables that a process may have, in the order in which they are shown.
+const VARIABLES: [&str; 5] = [
+    "IPADDR_POLICY_DIR",
+    "IPADDR_CGROUP_CONTROLLER",
+    "IPADDR_LATCH",
+    "IPADDR_IPV4",
+    "IPADDR_IPV6",
+];
+
+/// Shows the policy of a cgroup or a process.
+pub fn run(
+    policy: Option<&Path>,
+    cgroup: Option<CgroupPath>,
+    pid: Option<u32>,
+    as_json: bool,
+) -> Result<Outcome, Failure> {
+    let subject = Subject::new(policy, cgroup, pid)?;
+    let mut reader = Reader::default();
+    let effective = subject.read(&mut reader, Effective::new);
+    if as_json {
+        print_json(&subject, effective.as_ref())?;
+    } else {
+        print_text(&subject, effective.as_ref().ok())?;
+    }
+    effective.map_err(Failure::Unusable)?;
+    if !as_json && let Some(latch) = subject.latch() {
+        let anew = subject.read_anew(&mut reader, |policy, _| Shown(Latch(policy)).to_string());
+        if anew.as_deref().map(str::as_bytes) != Ok(latch) {
+            let mut out = anstream::stdout().lock();
+            writeln!(
+                out,
+                "The files say something else by now: what is latched stays."
+            )?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+/// What all levels come to.
+struct Effective {
+    families: [(Assignment, Option<String>); 2],
+}
+
+const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
+
+impl Effective {
+    fn new(policy: &Policy<'_>, levels: &Levels<'_, '_>) -> Self {
+        let [ipv4, ipv6] = &levels.limits;
+        let family = |family, limit: &Option<Place<'_>>| {
+            let assignment = policy.family(family).clone();
+            let line = assignment.line;
+            let from = limit.map(|place| match place {
+                Place::Latch => Shown(place).to_string(),
+                _ => Shown((place, ":", line)).to_string(),
+            });
+            (assignment, from)
+        };
+        Self {
+            families: [family(Family::Ipv4, ipv4), family(Family::Ipv6, ipv6)],
+        }
+    }
+}
+
+fn print_text(subject: &Subject, effective: Option<&Effective>) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    if let Some(running) = &subject.running {
+        print_process(&mut out, subject, running)?;
+    }
+    writeln!(out, "cgroup {}", subject.cgroup)?;
+    let files = subject.files();
+    for (index, family) in FAMILIES.into_iter().enumerate() {
+        if let Some((assignment, from)) = effective.map(|effective| &effective.families[index]) {
+            write!(out, "{}: {}", family.name(), Summary(assignment, family))?;
+            match from {
+                Some(from) => writeln!(out, ", by {from}")?,
+                None => writeln!(out)?,
+            }
+        } else {
+            writeln!(out, "{}: can't be used", family.name())?;
+        }
+        print_lines(&mut out, &files, FileName::List(family))?;
+    }
+    if files.iter().any(|file| file.name == FileName::Rules) {
+        writeln!(out, "Rules:")?;
+        print_lines(&mut out, &files, FileName::Rules)?;
+    }
+    Ok(())
+}
+
+fn print_process(out: &mut impl Write, subject: &Subject, running: &Running) -> io::Result<()> {
+    writeln!(
+        out,
+        "process {} ({})",
+        running.process.pid,
+        running.process.name()
+    )?;
+    writeln!(out, "library: {}", library(&running.library))?;
+    match &running.environment {
+        Err(why) => writeln!(out, "variables: ? ({why})")?,
+        Ok(_) => {
+            for name in VARIABLES {
+                if let Some(value) = subject.variable(name) {
+                    writeln!(out, "{name}={}", Shown(Printable(value)))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn library(library: &Library) -> String {
+    match library {
+        Library::NotLoaded => "not loaded: nothing holds this process".to_owned(),
+        Library::Free => "loaded, nothing latched yet".to_owned(),
+        Library::Latched(text) => format!("loaded, latched {}", Shown(Printable(text))),
+        Library::Hidden(why) => format!("loaded, latched ? ({why})"),
+        Library::Unknown(why) => format!("? ({why})"),
+    }
+}
+
+fn print_lines(out: &mut impl Write, files: &[FoundFile], name: FileName) -> io::Result<()> {
+    for file in files.iter().filter(|file| file.name == name) {
+        for (number, line) in file.lines() {
+            writeln!(
+                out,
+                "  {}:{number}: {}",
+                file.path,
+                Shown(Printable(line.as_bytes()))
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn print_json(subject: &Subject, effective: Result<&Effective, &String>) -> io::Result<()> {
+    let files = subject.files();
+    let mut value = json!({
+        "cgroup": subject.cgroup.to_string(),
+        "policy_directory": subject.directory.to_string_lossy(),
+        "files": files.iter().map(file_json).collect::<Vec<_>>(),
+    });
+    match effective {
+        Ok(effective) => {
+            let [ipv4, ipv6] = &effective.families;
+            value["ipv4"] = family_json(Family::Ipv4, ipv4);
+            value["ipv6"] = family_json(Family::Ipv6, ipv6);
+        }
+        Err(mistake) => value["mistake"] = json!(mistake),
+    }
+    if let Some(running) = &subject.running {
+        value["process"] = process_json(subject, running);
+    }
+    writeln!(io::stdout().lock(), "{value:#}")
+}
+
+fn file_json(file: &FoundFile) -> Value {
+    let lines = file
+        .lines()
+        .map(|(line, text)| json!({"line": line, "text": text}));
+    json!({"path": file.path, "lines": lines.collect::<Vec<_>>()})
+}
+
+fn family_json(family: Family, (assignment, from): &(Assignment, Option<String>)) -> Value {
+    let primary = assignment
+        .primary()
+        .map(|primary| family.address(primary).to_string());
+    let (state, address) = if assignment.is_unassigned() {
+        ("unassigned", Some(addresses::wildcard(family)))
+    } else if assignment.is_forbidden() {
+        ("none", None)
+    } else {
+        ("assigned", primary)
+    };
+    json!({
+        "state": state,
+        "address": address,
+        "allowed": addresses::allowed(assignment, family),
+        "from": from,
+    })
+}
+
+fn process_json(subject: &Subject, running: &Running) -> Value {
+    let variables = VARIABLES.into_iter().filter_map(|name| {
+        let value = String::from_utf8_lossy(subject.variable(name)?).into_owned();
+        Some((name.to_owned(), Value::from(value)))
+    });
+    let (loaded, latch, why) = match &running.library {
+        Library::NotLoaded => (Some(false), None, None),
+        Library::Free => (Some(true), None, None),
+        Library::Latched(text) => (Some(true), Some(String::from_utf8_lossy(text)), None),
+        Library::Hidden(why) => (Some(true), None, Some(why)),
+        Library::Unknown(why) => (None, None, Some(why)),
+    };
+    json!({
+        "pid": running.process.pid,
+        "name": running.process.name(),
+        "library": loaded,
+        "latch": latch,
+        "unknown": why,
+        "variables": serde_json::Map::from_iter(variables),
+    })
+}
