@@ -13,25 +13,56 @@ use ipaddr_policy::rules::Protocol;
 
 use crate::cgroup_path::CgroupPath;
 
-const EXIT_STATUS: &str = "\
-Exit status:
-  0  done; nothing wrong
-  1  something found: check: mistakes (with --strict, warnings too); explain: the call would be
-     refused; ps: a process of a restricted cgroup without the library; remove: not without --yes
-  2  the command line can't be understood
-  3  EPERM: assigned already, or in conflict with another level
-  4  EINVAL: not an address, or one that assigns nothing
-  5  there is a policy, and it can't be used
-  6  a file, folder or process can't be read or written
+/// The exit statuses, see [`crate::failure`].
+pub const EXIT_STATUS: [(&str, &str); 7] = [
+    ("0", "done, nothing wrong"),
+    (
+        "1",
+        "check: mistakes; explain: refused; ps: a process without the library; remove: no --yes",
+    ),
+    ("2", "the command line can't be understood"),
+    (
+        "3",
+        "EPERM: assigned already, or in conflict with another level",
+    ),
+    ("4", "EINVAL: not an address, or one that assigns nothing"),
+    ("5", "there is a policy, and it can't be used"),
+    ("6", "a file, folder or process can't be read or written"),
+];
 
-Environment:
-  IPADDR_POLICY_DIR         the policy directory, an absolute path
-  IPADDR_CGROUP_CONTROLLER  take cgroups from the v1 hierarchy with this controller
-  NO_COLOR                  no colour on terminals either";
+/// The environment variables.
+pub const ENVIRONMENT: [(&str, &str); 3] = [
+    (
+        "IPADDR_POLICY_DIR",
+        "the policy directory, an absolute path",
+    ),
+    (
+        "IPADDR_CGROUP_CONTROLLER",
+        "take cgroups from the v1 hierarchy with this controller",
+    ),
+    ("NO_COLOR", "no colour, on terminals either"),
+];
+
+fn after_help() -> String {
+    let table = |rows: &[(&str, &str)], width: usize| {
+        let lines = rows
+            .iter()
+            .map(|(name, meaning)| format!("\n  {name:width$}  {meaning}"));
+        lines.collect::<String>()
+    };
+    let (statuses, variables) = (table(&EXIT_STATUS, 1), table(&ENVIRONMENT, 24));
+    format!("Exit status:{statuses}\n\nEnvironment:{variables}")
+}
 
 /// Assigns IP addresses to cgroups, and checks and explains what libipaddr makes of it
 #[derive(Debug, Parser)]
-#[command(name = "ipaddrctl", version, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(
+    name = "ipaddrctl",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = after_help())]
 pub struct Cli {
     /// The policy directory; else $IPADDR_POLICY_DIR, else /etc/ipaddr
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -117,8 +148,8 @@ pub enum Command {
     },
     /// Print the man page, or that of one command
     Man {
-        /// Which
-        command: Option<String>,
+        /// Which, `explain bind` say
+        command: Vec<String>,
     },
 }
 

@@ -35,14 +35,20 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    if let Some(running) = &subject.running
-        && running.library == Library::NotLoaded
-    {
-        let pid = running.process.pid;
-        writeln!(
-            out,
-            "  but process {pid} doesn't have the library: nothing holds it"
-        )?;
+    match subject.running.map(|running| running.library) {
+        Some(Library::NotLoaded) => {
+            writeln!(
+                out,
+                "  but the process hasn't the library: nothing holds it"
+            )?;
+        }
+        Some(Library::Hidden(why) | Library::Unknown(why)) => {
+            writeln!(
+                out,
+                "  by what the files say now: what is latched can't be told ({why})"
+            )?;
+        }
+        Some(Library::Free | Library::Latched(_)) | None => {}
     }
     Ok(match verdict {
         Verdict::Pass | Verdict::Rewrite(_) => Outcome::Fine,
@@ -201,7 +207,7 @@ fn assignment(policy: &Policy<'_>, levels: &Levels<'_, '_>, family: Family) -> S
     let summary = Summary(assignment, family);
     let by = match place {
         None => String::new(),
-        Some(Place::Latch) => ", latched".to_owned(),
+        Some(Place::Latch) => ", by the latch".to_owned(),
         Some(place) => format!(", by {}", Shown((place, ":", assignment.line))),
     };
     format!("{}: {summary}{by}", family.name())

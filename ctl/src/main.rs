@@ -67,6 +67,6 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Ps => ps::run(policy),
         Command::Remove { cgroup, yes } => remove::run(policy, &cgroup, yes),
         Command::Completions { shell } => manual::completions(shell),
-        Command::Man { command } => manual::page(command.as_deref()),
+        Command::Man { command } => manual::page(&command),
     }
 }

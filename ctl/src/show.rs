@@ -68,7 +68,7 @@ impl Effective {
             let assignment = policy.family(family).clone();
             let line = assignment.line;
             let from = limit.map(|place| match place {
-                Place::Latch => Shown(place).to_string(),
+                Place::Latch => "the latch".to_owned(),
                 _ => Shown((place, ":", line)).to_string(),
             });
             (assignment, from)

@@ -87,6 +87,10 @@ pub fn unfinished(name: FileName) -> String {
 }
 
 fn write_all(folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
+    // Under the lock, so they are of somebody who was killed.
+    for name in FileName::ALL {
+        remove(&folder.join(unfinished(name)))?;
+    }
     for file in files {
         let path = folder.join(unfinished(file.name));
         write_unfinished(&path, file.text.as_bytes()).map_err(|error| failed(&path, &error))?;
@@ -100,10 +104,8 @@ fn write_all(folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
     sync_folder(folder)
 }
 
-/// A whole file, mode 0644 whatever the umask, on the disk.
+/// A whole new file, mode 0644 whatever the umask, on the disk.
 fn write_unfinished(path: &Path, text: &[u8]) -> io::Result<()> {
-    // Under the lock, so it is of somebody who was killed.
-    remove_if_there(path)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

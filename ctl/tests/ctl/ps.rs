@@ -1,0 +1,208 @@
+//! `ps`: processes with the library and what they have latched, and those that should have it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use shim_tests::{Cgroup, Shim, library, skip};
+
+use super::command::{Ctl, FOUND, PROGRAM, cgroup};
+
+/// A child that is ended with its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Ended {
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        Self(command.spawn().expect("it starts"))
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+/// The columns of a process but for its id: cgroup, library, command and latched.
+fn row(ctl: &Ctl, pid: u32) -> Option<[String; 4]> {
+    let said = ctl.line("ps");
+    let row = said.out.lines().find_map(|line| {
+        let (id, rest) = line.trim().split_once("  ")?;
+        (id == pid.to_string()).then_some(rest)
+    })?;
+    let (cgroup, rest) = row.split_once("  ").expect("a column");
+    let (library, rest) = rest.trim().split_once("  ").expect("a column");
+    let (command, latched) = rest.trim().split_once("  ").expect("a column");
+    Some([cgroup, library, command, latched].map(|cell| cell.trim().to_owned()))
+}
+
+/// A process is still another program for a moment, or at its load.
+#[track_caller]
+fn assert_row(ctl: &Ctl, pid: u32, program: &str, group: &Cgroup, library: &str, latched: &str) {
+    let cgroup = format!("/{}", group.name());
+    let expected = Some([&cgroup, library, program, latched].map(str::to_owned));
+    for _ in 0..200 {
+        if row(ctl, pid) == expected {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(row(ctl, pid), expected);
+}
+
+#[test]
+fn with_and_without_the_library() {
+    let Some(group) = cgroup() else { return };
+    let (restricted, free) = (group.child("restricted"), group.child("free"));
+    let ctl = Ctl::new();
+    ctl.0
+        .write(restricted.name(), "ipv4", "127.0.0.2\n127.0.0.3\n");
+    let shim = Shim::policy(ctl.0.path());
+
+    let held = shim.clone().cgroup(&restricted).on_demand();
+    let two = "127.0.0.2, 127.0.0.3 (wildcards become 127.0.0.2)";
+    assert_row(&ctl, held.pid(), "on_demand", &restricted, "yes", two);
+    let own = shim
+        .clone()
+        .var("IPADDR_IPV4", "127.0.0.9")
+        .cgroup(&free)
+        .on_demand();
+    assert_row(&ctl, own.pid(), "on_demand", &free, "yes", "127.0.0.9");
+    assert!(!ctl.line("ps").out.contains("- ("), "no hole so far");
+
+    // The mark is filled in where the assignment comes late, too.
+    let mut late = shim.clone().cgroup(&free).on_demand();
+    assert_row(&ctl, late.pid(), "on_demand", &free, "yes", "-");
+    ctl.0.write(free.name(), "ipv6", "none\n");
+    assert_row(&ctl, late.pid(), "on_demand", &free, "yes", "-");
+    assert_eq!(late.bind_wildcard(), "0.0.0.0");
+    assert_row(&ctl, late.pid(), "on_demand", &free, "yes", "no IPv6");
+    // So it is where there are rules only.
+    ctl.0.write(free.name(), "ipv6", "::\n");
+    ctl.0.write(free.name(), "rules", "-A BIND -j ACCEPT\n");
+    let ruled = shim.cgroup(&free).on_demand();
+    let rules = format!("the rules of /{}", free.name());
+    assert_row(&ctl, ruled.pid(), "on_demand", &free, "yes", &rules);
+
+    let without = Shim::without().cgroup(&restricted).on_demand();
+    assert_row(
+        &ctl,
+        without.pid(),
+        "on_demand",
+        &restricted,
+        "no",
+        "- (started without LD_PRELOAD)",
+    );
+    assert_eq!(ctl.line("ps").status, FOUND);
+    drop(without);
+    let outside = Shim::without().on_demand();
+    assert_eq!(row(&ctl, outside.pid()), None, "its cgroup has no policy");
+    drop((held, own, late, ruled, outside));
+    drop((restricted, free));
+}
+
+/// After execve(2), too; and in a process that isn't latched at load.
+#[test]
+fn after_exec() {
+    let Some(group) = cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let mut command = Shim::policy(ctl.0.path()).cgroup(&group).command("sh");
+    command.args(["-c", "exec sleep 60"]);
+    let sleep = Ended::start(command);
+    assert_row(&ctl, sleep.pid(), "sleep", &group, "yes", "127.0.0.2");
+    drop(sleep);
+}
+
+/// A static program, compiled here.
+#[test]
+fn programs_that_cant_have_it() {
+    let Some(group) = cgroup() else { return };
+    if !skip::command("cc") {
+        return;
+    }
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let source = folder.path().join("waits.c");
+    let code = "#include <unistd.h>\nint main(void) { return (int)pause(); }\n";
+    fs::write(&source, code).expect("a file");
+    let program = folder.path().join("waits");
+    let mut cc = Command::new("cc");
+    cc.arg("-static").arg(&source).arg("-o").arg(&program);
+    if !cc.output().expect("cc starts").status.success() {
+        return skip::skip("cc can't link statically");
+    }
+    let waits = Ended::start(Shim::policy(ctl.0.path()).cgroup(&group).command(&program));
+    assert_row(
+        &ctl,
+        waits.pid(),
+        "waits",
+        &group,
+        "no",
+        "- (static program)",
+    );
+    drop(waits);
+}
+
+/// A library that was replaced while it is in use, as by an upgrade.
+#[test]
+fn a_library_that_was_removed() {
+    let Some(group) = cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let copy = folder.path().join("libipaddr.so");
+    fs::copy(library(), &copy).expect("a file");
+    let shim = Shim::without()
+        .preload_after(copy.clone())
+        .var("IPADDR_POLICY_DIR", ctl.0.path().to_str().expect("UTF-8"));
+    let process = shim.cgroup(&group).on_demand();
+    fs::remove_file(copy).expect("it is there");
+    assert_row(&ctl, process.pid(), "on_demand", &group, "yes", "127.0.0.2");
+    drop(process);
+}
+
+/// What may not be read is said to be so.
+#[test]
+fn as_another_user() {
+    let Some(group) = cgroup() else { return };
+    if !skip::command("setpriv") {
+        return;
+    }
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
+    // A copy, because the folders above the program may not be for others.
+    let folder = tempfile::tempdir_in("/tmp").expect("a temporary directory");
+    let program = folder.path().join("ipaddrctl");
+    fs::copy(PROGRAM, &program).expect("a file");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(program)
+        .arg("ps");
+    command.env("IPADDR_POLICY_DIR", ctl.0.path());
+    let output = command.output().expect("setpriv starts");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let pid = format!("{}  ", process.pid());
+    let line = out
+        .lines()
+        .find(|line| line.trim().starts_with(&pid))
+        .expect("it is listed");
+    assert!(line.contains("  ?  "), "{line}");
+    assert!(
+        line.ends_with("? (its maps: Permission denied (os error 13))"),
+        "{line}"
+    );
+    drop(process);
+}
