@@ -1,7 +1,7 @@
 //! `assign`: what is written, and what is refused before anything is.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::command::{Ctl, EINVAL, EPERM, PROGRAM, SYSTEM, Said, UNUSABLE};
 
@@ -259,4 +259,27 @@ fn a_file_left_unfinished() {
     );
     ctl.line("assign /web 127.0.0.2").fine();
     assert_eq!(ctl.names(), ["web", "web/ipaddr.ipv4"]);
+}
+
+/// A link that leads nowhere is no file, and yet in the way.
+#[test]
+fn what_fails_halfway_is_undone() {
+    for old in [None, Some("0.0.0.0\n")] {
+        let ctl = Ctl::new();
+        fs::create_dir(ctl.path("web")).expect("a folder");
+        symlink("nowhere", ctl.path("web/ipaddr.ipv6")).expect("a link");
+        if let Some(old) = old {
+            ctl.0.write("web", "ipv4", old);
+        }
+        let before = ctl.names();
+        let message = format!(
+            "EPERM: {} is there already",
+            ctl.path("web/ipaddr.ipv6").display()
+        );
+        ctl.line("assign /web 127.0.0.2 fd00::2")
+            .fails(EPERM, &message);
+        assert_eq!(ctl.names(), before);
+        assert_eq!(ctl.text("web/ipaddr.ipv4").as_deref(), old);
+        ctl.line("assign /web 127.0.0.2").fine();
+    }
 }
