@@ -29,6 +29,7 @@ unshare util-linux
 setcap libcap2-bin
 valgrind valgrind
 strace strace
+groff groff-base
 shellcheck shellcheck
 '
 
@@ -151,6 +152,8 @@ export IPADDR_TEST_SKIPS="$skips"
 say 'Programs that the tests run'
 install_missing "$PROGRAMS" "$LIBRARIES" </dev/null
 step 'cargo build' cargo build --release -p ipaddr
+# Not together: the library is built without std, see README.md.
+step 'cargo build, ipaddrctl' cargo build --release -p ipaddrctl
 step 'cargo fmt' check_format
 step 'cargo clippy' check_lints
 step 'shellcheck' check_shell
