@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use crate::Cgroup;
+
 /// Says that the running test, or the part of it that `reason` names, is skipped.
 pub fn skip(reason: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -28,6 +30,19 @@ pub fn root_for(what: &str) -> bool {
         skip(&format!("needs root for {what}"));
     }
     root
+}
+
+/// A new v2 cgroup; skips where there can't be one.
+#[must_use]
+pub fn cgroup() -> Option<Cgroup> {
+    if !root_for("cgroups") {
+        return None;
+    }
+    let cgroup = Cgroup::v2();
+    if cgroup.is_none() {
+        skip("no cgroup v2 hierarchy that may be written to");
+    }
+    cgroup
 }
 
 /// Where a command is; skips if it is nowhere.

@@ -14,18 +14,6 @@ fn address(shim: &Shim) -> String {
     }
 }
 
-/// A new v2 cgroup; says so where there can't be one.
-fn cgroup() -> Option<Cgroup> {
-    if !skip::root_for("cgroups") {
-        return None;
-    }
-    let cgroup = Cgroup::v2();
-    if cgroup.is_none() {
-        skip::skip("no cgroup v2 hierarchy that may be written to");
-    }
-    cgroup
-}
-
 #[test]
 fn the_root_level_holds_for_everybody() {
     let policy = PolicyDir::new();
@@ -67,7 +55,7 @@ fn ipv6_files() {
 
 #[test]
 fn each_cgroup_has_its_own() {
-    let Some(outer) = cgroup() else { return };
+    let Some(outer) = skip::cgroup() else { return };
     let (a, b) = (outer.child("a"), outer.child("b"));
     let policy = PolicyDir::new();
     let shim = Shim::policy(policy.path());
@@ -89,7 +77,7 @@ fn each_cgroup_has_its_own() {
 
 #[test]
 fn levels_only_narrow() {
-    let Some(outer) = cgroup() else { return };
+    let Some(outer) = skip::cgroup() else { return };
     let inner = outer.child("inner");
     let policy = PolicyDir::new();
     let shim = Shim::policy(policy.path()).cgroup(&inner);
@@ -173,7 +161,7 @@ fn a_directory_that_is_made_late() {
 
 #[test]
 fn a_move_into_a_restricted_cgroup() {
-    let Some(outer) = cgroup() else { return };
+    let Some(outer) = skip::cgroup() else { return };
     let (free, a, b) = (outer.child("free"), outer.child("a"), outer.child("b"));
     let policy = PolicyDir::new();
     policy.write(a.name(), "ipv4", "127.0.0.7\n");
@@ -246,7 +234,7 @@ fn a_v1_hierarchy() {
 
 #[test]
 fn a_cgroup_namespace() {
-    let Some(outer) = cgroup() else { return };
+    let Some(outer) = skip::cgroup() else { return };
     if !skip::command("unshare") {
         return;
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use shim_tests::{Netns, skip};
 
-use super::command::{Ctl, FOUND, PROGRAM, SYSTEM, Said, cgroup};
+use super::command::{Ctl, FOUND, PROGRAM, SYSTEM, Said};
 
 /// The lines that say something of a file or folder, without the directory's path; warnings of
 /// cgroups that aren't there aside, and of owners where not root runs this.
@@ -202,7 +202,7 @@ fn addresses_that_no_interface_has() {
 
 #[test]
 fn cgroups_that_arent_there() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let inner = group.child("inner");
     let ctl = Ctl::new();
     let missing = format!("{}/missing", group.name());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use shim_tests::{Cgroup, PolicyDir, skip};
+use shim_tests::PolicyDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ipaddrctl");
 
@@ -107,16 +107,4 @@ impl Ctl {
         names.sort();
         names
     }
-}
-
-/// A new v2 cgroup; says so where there can't be one.
-pub fn cgroup() -> Option<Cgroup> {
-    if !skip::root_for("cgroups") {
-        return None;
-    }
-    let cgroup = Cgroup::v2();
-    if cgroup.is_none() {
-        skip::skip("no cgroup v2 hierarchy that may be written to");
-    }
-    cgroup
 }

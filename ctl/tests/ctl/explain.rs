@@ -1,9 +1,9 @@
 //! `explain`: what it says, and that a process under the library really gets that.
 
 use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{PolicyDir, Shim};
+use shim_tests::{PolicyDir, Shim, skip};
 
-use super::command::{Ctl, FOUND, UNUSABLE, cgroup};
+use super::command::{Ctl, FOUND, UNUSABLE};
 
 const RULES: &str = "\
 # what the mail server may do
@@ -193,7 +193,7 @@ fn expected(answer: &str, asked: &str) -> String {
 /// Calls on real sockets, in a real cgroup.
 #[test]
 fn a_process_gets_what_it_says() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     write(&ctl.0, group.name());
     let mut process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
@@ -249,7 +249,7 @@ fn a_process_gets_what_it_says() {
 /// What is latched counts, not what the files say by now.
 #[test]
 fn a_process_and_its_latch() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     write(&ctl.0, group.name());
     let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shim_tests::{Cgroup, Shim, library, skip};
 
-use super::command::{Ctl, FOUND, PROGRAM, cgroup};
+use super::command::{Ctl, FOUND, PROGRAM};
 
 /// A child that is ended with its test.
 struct Ended(Child);
@@ -60,7 +60,7 @@ fn assert_row(ctl: &Ctl, pid: u32, program: &str, group: &Cgroup, library: &str,
 
 #[test]
 fn with_and_without_the_library() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let (restricted, free) = (group.child("restricted"), group.child("free"));
     let ctl = Ctl::new();
     ctl.0
@@ -112,7 +112,7 @@ fn with_and_without_the_library() {
 /// After execve(2), too; and in a process that isn't latched at load.
 #[test]
 fn after_exec() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
     let mut command = Shim::policy(ctl.0.path()).cgroup(&group).command("sh");
@@ -125,7 +125,7 @@ fn after_exec() {
 /// A static program, compiled here.
 #[test]
 fn programs_that_cant_have_it() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     if !skip::command("cc") {
         return;
     }
@@ -156,7 +156,7 @@ fn programs_that_cant_have_it() {
 /// A library that was replaced while it is in use, as by an upgrade.
 #[test]
 fn a_library_that_was_removed() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -174,7 +174,7 @@ fn a_library_that_was_removed() {
 /// What may not be read is said to be so.
 #[test]
 fn as_another_user() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     if !skip::command("setpriv") {
         return;
     }

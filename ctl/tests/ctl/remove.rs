@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use shim_tests::Shim;
+use shim_tests::{Shim, skip};
 
-use super::command::{Ctl, FOUND, SYSTEM, cgroup};
+use super::command::{Ctl, FOUND, SYSTEM};
 
 #[test]
 fn not_without_yes() {
@@ -49,7 +49,7 @@ fn others_keep_theirs() {
 
 #[test]
 fn processes_keep_what_they_have() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let inner = group.child("inner");
     let ctl = Ctl::new();
     let cgroup = format!("/{}", group.name());

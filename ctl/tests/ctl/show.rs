@@ -4,9 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use shim_tests::Shim;
+use shim_tests::{Shim, skip};
 
-use super::command::{Ctl, SYSTEM, UNUSABLE, USAGE, cgroup};
+use super::command::{Ctl, SYSTEM, UNUSABLE, USAGE};
 
 fn tree() -> Ctl {
     let ctl = Ctl::new();
@@ -189,7 +189,7 @@ fn a_process_and_its_variables() {
 /// The latch stays, and a new process gets what the files say.
 #[test]
 fn what_is_latched_and_what_the_files_say() {
-    let Some(group) = cgroup() else { return };
+    let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     let file = ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
     let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
