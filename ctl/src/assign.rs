@@ -46,13 +46,9 @@ pub fn run(
     store.write(cgroup, &files)?;
     let mut out = anstream::stdout().lock();
     for NewFile { name, text, .. } in &files {
-        if let FileName::List(family) = *name {
-            let mut assignment = Assignment::UNASSIGNED;
-            let parsed = list::parse(text.as_bytes(), Separator::Line, family, &mut assignment);
-            debug_assert!(parsed.is_ok(), "it was parsed before");
-            let path = Shown(target.file(*name));
-            writeln!(out, "{path}: {}", Summary(&assignment, family))?;
-        }
+        let entries: Vec<_> = text.lines().collect();
+        let path = Shown(target.file(*name));
+        writeln!(out, "{path}: {}", entries.join(", "))?;
     }
     Ok(Outcome::Fine)
 }

@@ -177,32 +177,34 @@ impl Check {
         Ok(Some(text))
     }
 
-    /// Holds the innermost level to those around it.
+    /// Holds the innermost level to those around it, one file after the other: a read stops at the
+    /// first that is in conflict.
     fn conflicts(&mut self, directory: &Path, cgroup: &CgroupPath) -> Result<(), Failure> {
         let depth = cgroup.depth();
-        for (index, name) in FileName::ALL.into_iter().enumerate() {
+        let texts = self.levels[depth].texts.clone();
+        for ((index, name), text) in FileName::ALL.into_iter().enumerate().zip(&texts) {
+            let Some(text) = text else { continue };
             let prefix = format!("{}:", Shown(file(directory, cgroup, name)));
-            let Some(text) = self.levels[depth].texts[index].clone() else {
-                continue;
-            };
-            // One file after the other: with one in conflict the others aren't read.
-            let found = mistakes::each(&text, |text, _| {
+            let found = mistakes::each(text, |text, _| {
                 self.levels[depth].texts[index] = Some(text.to_vec());
                 let message = self.read(directory, cgroup, |_, _| ()).err()?;
-                let line = message
-                    .strip_prefix(&prefix)?
-                    .split(':')
-                    .next()?
+                // Not what a list lacks without the lines that were in conflict.
+                let (line, why) = message.strip_prefix(&prefix)?.split_once(": ")?;
+                let line = line
                     .parse()
-                    .ok()?;
+                    .ok()
+                    .filter(|_| why.contains(" is outside what "))?;
                 Some((line, message))
             });
             for mistake in &found {
                 self.report.mistake(mistake)?;
             }
-            self.levels[depth].has_mistake |= !found.is_empty();
-            self.levels[depth].texts[index] = Some(text);
+            if !found.is_empty() {
+                self.levels[depth].has_mistake = true;
+                self.levels[depth].texts[index] = None;
+            }
         }
+        self.levels[depth].texts = texts;
         if !self.levels[depth].has_mistake {
             self.sources(directory, cgroup)?;
         }

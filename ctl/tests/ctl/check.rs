@@ -142,6 +142,33 @@ fn levels_in_conflict() {
     assert_eq!(lines(&ctl, &said).len(), 4, "{said:?}");
 }
 
+/// One file in conflict doesn't hide those of the others, nor does it seem to lack something.
+#[test]
+fn conflicts_of_several_files() {
+    let ctl = Ctl::new();
+    ctl.0.write("", "ipv4", "127.0.0.0/24\n");
+    ctl.0.write("", "ipv6", "::1\n");
+    ctl.0.write("web", "ipv4", "127.0.1.0/24\n!127.0.1.5\n");
+    ctl.0.write("web", "ipv6", "fd00::5\nfd00::6\n");
+    let snat = "-A CONNECT -j SNAT --to-source 127.0.2.6\n";
+    ctl.0.write("web", "rules", snat);
+    let said = ctl.line("check");
+    let outside =
+        |family| format!("is outside what ipaddr.{family}:1 allows: expected that or a part of it");
+    assert_eq!(
+        lines(&ctl, &said)
+            .into_iter()
+            .filter(|line| line.starts_with("mistake"))
+            .collect::<Vec<_>>(),
+        [
+            format!("mistake: web/ipaddr.ipv4:1: 127.0.1.0 {}", outside("ipv4")),
+            format!("mistake: web/ipaddr.ipv6:1: fd00::5 {}", outside("ipv6")),
+            format!("mistake: web/ipaddr.ipv6:2: fd00::6 {}", outside("ipv6")),
+            format!("mistake: web/ipaddr.rules:1: 127.0.2.6 {}", outside("ipv4")),
+        ]
+    );
+}
+
 #[test]
 fn sources_that_an_inner_level_takes_away() {
     let ctl = Ctl::new();

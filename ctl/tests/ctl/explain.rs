@@ -1,7 +1,10 @@
 //! `explain`: what it says, and that a process under the library really gets that.
 
-use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{PolicyDir, Shim, skip};
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use shim_tests::peer::{Listener, connect_from, is_reset, udp_port};
+use shim_tests::{PolicyDir, Shim, harness, skip};
 
 use super::command::{Ctl, FOUND, UNUSABLE};
 
@@ -244,6 +247,42 @@ fn a_process_gets_what_it_says() {
         }
     }
     drop(process);
+}
+
+/// Connections to a real server, from two peers.
+#[test]
+fn a_server_accepts_whom_it_says() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    write(&ctl.0, group.name());
+    let mut command = Shim::policy(ctl.0.path())
+        .cgroup(&group)
+        .command(harness("accept"));
+    command.args(["accept", "1"]);
+    let mut server = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut output = BufReader::new(server.stdout.take().expect("piped"));
+    let mut port = String::new();
+    output.read_line(&mut port).expect("it listens");
+    let port = port.trim().parse().expect("a port");
+    let [stranger, friend] = ["127.0.0.33", "127.66.3.3"].map(|source| {
+        let stream = connect_from(source, "127.66.0.5", port).expect("it listens");
+        let peer = stream.local_addr().expect("it is bound").to_string();
+        let local = format!("127.66.0.5:{port}");
+        let cgroup = format!("/{}", group.name());
+        let said = ctl.run(["explain", "--cgroup", &cgroup, "accept", &peer, &local]);
+        (stream, said.status)
+    });
+    assert_eq!((stranger.1, friend.1), (FOUND, 0));
+    writeln!(server.stdin.take().expect("piped"), "go").expect("it reads");
+    let mut line = String::new();
+    output.read_line(&mut line).expect("it accepts");
+    assert!(line.starts_with("0 127.66.3.3 "), "{line}");
+    assert!(is_reset(&Ok(stranger.0)));
+    server.wait().expect("it is our child");
 }
 
 /// What is latched counts, not what the files say by now.
