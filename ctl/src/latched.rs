@@ -36,6 +36,9 @@ impl Library {
             Ok(mappings) => mappings,
             Err(error) => return Self::Unknown(format!("its maps: {error}")),
         };
+        if mappings.is_empty() {
+            return Self::Unknown("it has no memory any more".to_owned());
+        }
         if !mappings.iter().any(Mapping::is_of_library) {
             return Self::NotLoaded;
         }

@@ -79,20 +79,21 @@ const HEADER: [&str; 5] = ["PID", "CGROUP", "LIBRARY", "COMMAND", "LATCHED"];
 impl Row {
     /// `None` for a process that neither has the library nor should have it, or that is gone.
     fn of(process: Process, restricted: &mut Restricted) -> Option<Self> {
-        let cgroup = process
-            .cgroup(settings::cgroup_controller().as_deref())
-            .ok()?;
+        let cgroup = process.cgroup(settings::cgroup_controller().as_deref());
+        let is_restricted = cgroup.as_ref().is_ok_and(|cgroup| restricted.has(cgroup));
         let (library, latched, is_hole) = match Library::of(process) {
-            Library::NotLoaded if restricted.has(&cgroup) => ("no", why_not(process), true),
-            Library::Unknown(why) if restricted.has(&cgroup) => ("?", format!("? ({why})"), false),
+            Library::NotLoaded if is_restricted => ("no", why_not(process), true),
+            Library::Unknown(why) if is_restricted => ("?", format!("? ({why})"), false),
             Library::NotLoaded | Library::Unknown(_) => return None,
             Library::Free => ("yes", "-".to_owned(), false),
             Library::Latched(text) => ("yes", addresses::latched(&text), false),
             Library::Hidden(why) => ("yes", format!("? ({why})"), false),
         };
+        // It may have ended meanwhile, and what is known of it be of no account.
+        process.runs_a_program().then_some(())?;
         let cells = [
             process.pid.to_string(),
-            cgroup.to_string(),
+            cgroup.map_or("?".to_owned(), |cgroup| cgroup.to_string()),
             library.to_owned(),
             process.name(),
             latched,

@@ -93,7 +93,10 @@ fn write_all(folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
     }
     for file in files {
         let path = folder.join(unfinished(file.name));
-        write_unfinished(&path, file.text.as_bytes()).map_err(|error| failed(&path, &error))?;
+        if let Err(error) = write_unfinished(&path, file.text.as_bytes()) {
+            undo(folder, files, 0);
+            return Err(failed(&path, &error));
+        }
     }
     for (index, file) in files.iter().enumerate() {
         if let Err(failure) = put_in_place(folder, file) {
