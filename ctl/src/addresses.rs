@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ipaddr_policy::latch;
+use ipaddr_policy::levels::Place;
 use ipaddr_policy::ranges::Range;
 use ipaddr_policy::text::{Printable, Shown};
 use ipaddr_policy::{Assignment, Family};
@@ -64,6 +65,14 @@ impl fmt::Display for Summary<'_> {
             None => write!(f, "{allowed} (wildcards are refused)"),
         }
     }
+}
+
+/// Where an assignment comes from: its list, and the line.
+pub fn origin(assignment: &Assignment, limit: Option<Place<'_>>) -> Option<String> {
+    limit.map(|place| match place {
+        Place::Latch => "the latch".to_owned(),
+        _ => Shown((place, ":", assignment.line)).to_string(),
+    })
 }
 
 /// What [`ipaddr_policy::latch::Latch`] has written, as people read it.

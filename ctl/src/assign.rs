@@ -1,10 +1,9 @@
 //! `ipaddrctl assign`
 
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use ipaddr_policy::levels::{FileName, FileProblem, Files, Given, LevelFile};
+use ipaddr_policy::levels::{FileName, FileProblem, Files, LevelFile};
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::{Assignment, Family};
@@ -47,7 +46,7 @@ pub fn run(
     let mut out = anstream::stdout().lock();
     for NewFile { name, text, .. } in &files {
         let entries: Vec<_> = text.lines().collect();
-        let path = Shown(target.file(*name));
+        let path = Shown(cgroup.own_file(&directory, *name));
         writeln!(out, "{path}: {}", entries.join(", "))?;
     }
     Ok(Outcome::Fine)
@@ -118,22 +117,13 @@ struct Target<'a> {
     cgroup: &'a CgroupPath,
 }
 
-impl<'a> Target<'a> {
-    fn file(&self, name: FileName) -> LevelFile<'a> {
-        LevelFile {
-            directory: self.directory.as_os_str().as_bytes(),
-            cgroup: self.cgroup.as_bytes(),
-            depth: self.cgroup.depth(),
-            name,
-        }
-    }
-
+impl Target<'_> {
     /// The text of a list that is there and assigns nothing.
     ///
     /// # Errors
     /// `EPERM`: it assigns something.
     fn unassigned(&self, family: Family) -> Result<Option<Vec<u8>>, Failure> {
-        let file = self.file(FileName::List(family));
+        let file = self.cgroup.own_file(self.directory, FileName::List(family));
         let mut disk = Disk::default();
         // What is wrong with it is said with the levels.
         let Ok(Some(text)) = disk.read(&file) else {
@@ -186,10 +176,7 @@ impl<'a> Target<'a> {
         new: &[NewFile],
         reader: &mut Reader,
     ) -> Result<(), Failure> {
-        let given = Given {
-            cgroup: Some((self.directory.as_os_str().as_bytes(), cgroup.as_bytes())),
-            ..Given::default()
-        };
+        let given = cgroup.given(self.directory);
         let as_it_is = reader.read(&given, &mut Disk::default(), |_, _| ());
         as_it_is.map_err(Failure::Unusable)?;
         let mut would_be = WouldBe {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ipaddr_policy::cgroup;
+use ipaddr_policy::levels::{FileName, Given, LevelFile};
 use ipaddr_policy::text::{Printable, Shown};
 
 /// `/web/a`, with one slash before each level; `/` is the root cgroup.
@@ -40,9 +41,27 @@ impl CgroupPath {
         Ok(Self(path))
     }
 
-    /// As [`ipaddr_policy::levels::LevelFile`] takes it.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// What the policy of its processes is read from, their variables and their latch aside.
+    pub fn given<'a>(&'a self, directory: &'a Path) -> Given<'a> {
+        Given {
+            cgroup: Some((directory.as_os_str().as_bytes(), &self.0)),
+            ..Given::default()
+        }
+    }
+
+    /// A file of one of its levels; the root cgroup's is 0.
+    pub fn file<'a>(&'a self, directory: &'a Path, depth: usize, name: FileName) -> LevelFile<'a> {
+        LevelFile {
+            directory: directory.as_os_str().as_bytes(),
+            cgroup: &self.0,
+            depth,
+            name,
+        }
+    }
+
+    /// A file of its own level.
+    pub fn own_file<'a>(&'a self, directory: &'a Path, name: FileName) -> LevelFile<'a> {
+        self.file(directory, self.depth(), name)
     }
 
     /// The levels below the root cgroup.

@@ -5,12 +5,11 @@ mod warnings;
 use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use ipaddr_policy::levels::{BadFile, FileName, FileProblem, Files, Given, LevelFile, Levels};
+use ipaddr_policy::levels::{BadFile, FileName, FileProblem, Files, LevelFile, Levels};
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::{Family, Policy};
 
@@ -132,7 +131,7 @@ impl Check {
         let mistakes_before = self.report.mistakes;
         for (name, slot) in FileName::ALL.into_iter().zip(&mut level.texts) {
             if folder.has(name.as_str()) {
-                let file = file(directory, &folder.cgroup, name);
+                let file = folder.cgroup.own_file(directory, name);
                 *slot = self.file(&file, &folder.path.join(name.as_str()))?;
             }
         }
@@ -184,7 +183,7 @@ impl Check {
         let texts = self.levels[depth].texts.clone();
         for ((index, name), text) in FileName::ALL.into_iter().enumerate().zip(&texts) {
             let Some(text) = text else { continue };
-            let prefix = format!("{}:", Shown(file(directory, cgroup, name)));
+            let prefix = format!("{}:", Shown(cgroup.own_file(directory, name)));
             let found = mistakes::each(text, |text, _| {
                 self.levels[depth].texts[index] = Some(text.to_vec());
                 let message = self.read(directory, cgroup, |_, _| ()).err()?;
@@ -214,7 +213,7 @@ impl Check {
     /// Keeps the sources of this level's SNAT rules, and warns of those around it that it doesn't
     /// allow.
     fn sources(&mut self, directory: &Path, cgroup: &CgroupPath) -> Result<(), Failure> {
-        let own = Shown(file(directory, cgroup, FileName::Rules)).to_string();
+        let own = Shown(cgroup.own_file(directory, FileName::Rules)).to_string();
         let outer: Vec<_> = self
             .levels
             .iter()
@@ -257,21 +256,8 @@ impl Check {
         cgroup: &CgroupPath,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, String> {
-        let given = Given {
-            cgroup: Some((directory.as_os_str().as_bytes(), cgroup.as_bytes())),
-            ..Given::default()
-        };
         let mut texts = Texts(&self.levels);
-        self.reader.read(&given, &mut texts, then)
-    }
-}
-
-fn file<'a>(directory: &'a Path, cgroup: &'a CgroupPath, name: FileName) -> LevelFile<'a> {
-    LevelFile {
-        directory: directory.as_os_str().as_bytes(),
-        cgroup: cgroup.as_bytes(),
-        depth: cgroup.depth(),
-        name,
+        self.reader.read(&cgroup.given(directory), &mut texts, then)
     }
 }
 

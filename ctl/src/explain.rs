@@ -7,12 +7,12 @@ use std::path::Path;
 
 use ipaddr_policy::errno::Errno;
 use ipaddr_policy::judge::{deciding, judge, judge_address};
-use ipaddr_policy::levels::{Levels, Place};
+use ipaddr_policy::levels::Levels;
 use ipaddr_policy::rules::{self, Chain, Decision, Protocol, Target};
 use ipaddr_policy::text::{Printable, Shown};
 use ipaddr_policy::{Family, Policy, Request, Verdict};
 
-use crate::addresses::Summary;
+use crate::addresses::{self, Summary};
 use crate::cli::{self, Call};
 use crate::failure::{Failure, Outcome};
 use crate::latched::Library;
@@ -205,12 +205,8 @@ fn assignment(policy: &Policy<'_>, levels: &Levels<'_, '_>, family: Family) -> S
         Family::Ipv6 => ipv6,
     };
     let summary = Summary(assignment, family);
-    let by = match place {
-        None => String::new(),
-        Some(Place::Latch) => ", by the latch".to_owned(),
-        Some(place) => format!(", by {}", Shown((place, ":", assignment.line))),
-    };
-    format!("{}: {summary}{by}", family.name())
+    let by = addresses::origin(assignment, place).map(|origin| format!(", by {origin}"));
+    format!("{}: {summary}{}", family.name(), by.unwrap_or_default())
 }
 
 /// A rule's place, and the rule, if its file can still be read.

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use ipaddr_policy::levels::Given;
 use nix::libc::{S_ISGID, S_ISUID};
 
 use crate::addresses;
@@ -55,10 +53,7 @@ impl Restricted {
         if let Some(&known) = self.known.get(cgroup) {
             return known;
         }
-        let given = Given {
-            cgroup: Some((self.directory.as_os_str().as_bytes(), cgroup.as_bytes())),
-            ..Given::default()
-        };
+        let given = cgroup.given(&self.directory);
         let is_free = self.reader.read(&given, &mut Disk::default(), |policy, _| {
             policy.is_unassigned()
         });

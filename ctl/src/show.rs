@@ -63,14 +63,10 @@ const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 impl Effective {
     fn new(policy: &Policy<'_>, levels: &Levels<'_, '_>) -> Self {
-        let [ipv4, ipv6] = &levels.limits;
-        let family = |family, limit: &Option<Place<'_>>| {
+        let [ipv4, ipv6] = levels.limits;
+        let family = |family, limit: Option<Place<'_>>| {
             let assignment = policy.family(family).clone();
-            let line = assignment.line;
-            let from = limit.map(|place| match place {
-                Place::Latch => "the latch".to_owned(),
-                _ => Shown((place, ":", line)).to_string(),
-            });
+            let from = addresses::origin(&assignment, limit);
             (assignment, from)
         };
         Self {

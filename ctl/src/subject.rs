@@ -1,6 +1,5 @@
 //! Whose policy it is: that of a cgroup, or of a process with its variables and its latch.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ipaddr_policy::levels::{FileName, FileProblem, Files, Given, LevelFile, Levels};
@@ -85,16 +84,15 @@ impl Subject {
         reader: &mut Reader,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, String> {
-        let directory = self.directory.as_os_str().as_bytes();
         let Some(latch) = self.latch() else {
             return self.read_anew(reader, then);
         };
         // The latch has everything but the rules, and the cgroups that they are of: no other level
         // counts any more.
+        let root = CgroupPath::root();
         let given = Given {
-            cgroup: Some((directory, b"/")),
             latch: Some(latch),
-            ..Given::default()
+            ..root.given(&self.directory)
         };
         reader.read(&given, &mut RulesOnly(Disk::default()), then)
     }
@@ -109,16 +107,13 @@ impl Subject {
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, String> {
         let given = Given {
-            cgroup: Some((
-                self.directory.as_os_str().as_bytes(),
-                self.cgroup.as_bytes(),
-            )),
             // Empty it is reserved by the library, and says nothing.
             latch: self
                 .variable("IPADDR_LATCH")
                 .filter(|text| !text.is_empty()),
             ipv4: self.variable("IPADDR_IPV4"),
             ipv6: self.variable("IPADDR_IPV6"),
+            ..self.cgroup.given(&self.directory)
         };
         reader.read(&given, &mut Disk::default(), then)
     }
@@ -142,12 +137,7 @@ impl Subject {
         let mut found = Vec::new();
         for depth in 0..=self.cgroup.depth() {
             for name in FileName::ALL {
-                let file = LevelFile {
-                    directory: self.directory.as_os_str().as_bytes(),
-                    cgroup: self.cgroup.as_bytes(),
-                    depth,
-                    name,
-                };
+                let file = self.cgroup.file(&self.directory, depth, name);
                 if let Ok(Some(text)) = disk.read(&file) {
                     found.push(FoundFile {
                         name,
