@@ -88,7 +88,7 @@ impl Subject {
             return self.read_anew(reader, then);
         };
         // The latch has everything but the rules, and the cgroups that they are of: no other level
-        // counts any more.
+        // counts any more. (The root cgroup is always among them.)
         let root = CgroupPath::root();
         let given = Given {
             latch: Some(latch),
