@@ -7,23 +7,18 @@ use ipaddr_policy::levels::{FileName, FileProblem, Files, LevelFile};
 use crate::errno::Errno;
 use crate::file::{self, File};
 
-/// Room for a path, its NUL included; what is longer the kernel doesn't take.
-pub type PathBuffer = [u8; libc::PATH_MAX as usize];
+/// Room for the path of a file, and behind it for the text of any.
+pub const TEXT_LEN: usize = libc::PATH_MAX as usize + FileName::Rules.limit() as usize;
 
-/// Room for the text of any file.
-pub const TEXT_LEN: usize = FileName::Rules.limit() as usize;
-
-/// Memory to read files in.
+/// Memory to read files in, [`TEXT_LEN`] bytes: a path, and behind it what the file holds.
 pub struct LevelFiles<'a> {
-    /// For their paths.
-    pub path: &'a mut PathBuffer,
-    /// For what they hold.
-    pub text: &'a mut [u8; TEXT_LEN],
+    /// What it holds before is of no account.
+    pub memory: &'a mut [u8],
 }
 
 impl Files for LevelFiles<'_> {
     fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
-        let path = join(file.path(), self.path)?;
+        let (path, _) = join(file.path(), self.memory)?;
         let open = match File::open(path) {
             Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
             opened => opened?,
@@ -35,10 +30,11 @@ impl Files for LevelFiles<'_> {
         if stat.is_world_writable() {
             return Err(FileProblem::WorldWritable);
         }
-        if file::stat_path(join(file.folder(), self.path)?)?.is_world_writable() {
+        let (folder, free) = join(file.folder(), self.memory)?;
+        if file::stat_path(folder)?.is_world_writable() {
             return Err(FileProblem::FolderWorldWritable);
         }
-        let text = self.text.get_mut(..file.name.limit() as usize);
+        let text = free.get_mut(..file.name.limit() as usize);
         let text = text.ok_or(FileProblem::TooLarge)?;
         match open.read_to_end(text) {
             Ok(length) => Ok(text.get(..length)),
@@ -48,7 +44,7 @@ impl Files for LevelFiles<'_> {
     }
 
     fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        !join(file.folder(), self.path).is_ok_and(file::is_absent)
+        !join(file.folder(), self.memory).is_ok_and(|(folder, _)| file::is_absent(folder))
     }
 }
 
@@ -58,23 +54,24 @@ impl From<Errno> for FileProblem {
     }
 }
 
-/// Puts parts one after the other.
+/// Puts parts one after the other, and returns what is left behind them.
 ///
 /// # Errors
-/// `ENAMETOOLONG`
+/// `ENAMETOOLONG`: what is longer the kernel doesn't take.
 fn join<'a, 'b>(
     parts: impl Iterator<Item = &'a [u8]>,
-    buffer: &'b mut PathBuffer,
-) -> Result<&'b CStr, Errno> {
+    memory: &'b mut [u8],
+) -> Result<(&'b CStr, &'b mut [u8]), Errno> {
     let too_long = Errno(libc::ENAMETOOLONG);
     let mut length = 0;
-    for part in parts {
+    for part in parts.chain([&b"\0"[..]]) {
         let end = length + part.len();
-        let room = buffer.get_mut(length..end).ok_or(too_long)?;
-        room.copy_from_slice(part);
+        let fits = end <= libc::PATH_MAX as usize;
+        let room = memory.get_mut(length..end).filter(|_| fits);
+        room.ok_or(too_long)?.copy_from_slice(part);
         length = end;
     }
-    *buffer.get_mut(length).ok_or(too_long)? = 0;
-    let path = buffer.get(..=length).ok_or(too_long)?;
-    CStr::from_bytes_with_nul(path).map_err(|_| too_long)
+    let (path, free) = memory.split_at_mut_checked(length).ok_or(too_long)?;
+    let path = CStr::from_bytes_with_nul(path).map_err(|_| too_long)?;
+    Ok((path, free))
 }

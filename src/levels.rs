@@ -11,30 +11,34 @@ use ipaddr_policy::text::{Printable, Text};
 use ipaddr_policy::{Assignment, Policy, cgroup};
 
 use crate::file::File;
-use crate::level_file::{LevelFiles, PathBuffer, TEXT_LEN};
+use crate::level_file::{LevelFiles, TEXT_LEN};
 use crate::log;
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
 
 const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 
 /// Memory to read a policy in: fresh pages, because the calls may run on a small signal stack, and
-/// malloc(3) is out of the question there. What isn't touched costs nothing.
+/// malloc(3) is out of the question there. What isn't touched costs nothing, so what is most often
+/// short shares a page.
 ///
 /// Every field is made of numbers, or says of itself that zeroed bytes are a valid value.
+#[repr(C)]
 pub struct Scratch {
     /// What has been read.
     pub policy: Policy<'static>,
     /// Whether some of it is of a level that isn't a variable of the process's own.
     pub is_to_be_carried: bool,
     level: Assignment,
-    path: PathBuffer,
-    cgroup: [u8; 16 << 10],
     /// What `policy.rules` points to.
     rules: MaybeUninit<RuleSet<'static>>,
+    /// /proc/self/cgroup, and behind it the paths and the texts of the files. Free for other use once
+    /// the policy has been read.
+    pub text: [u8; CGROUP_LEN + TEXT_LEN],
     rule_memory: RuleMemory,
-    /// Free for other use once the policy has been read.
-    pub text: [u8; TEXT_LEN],
 }
+
+/// Room for /proc/self/cgroup.
+const CGROUP_LEN: usize = 16 << 10;
 
 /// Room for the rules of all levels.
 struct RuleMemory {
@@ -90,10 +94,11 @@ pub unsafe fn read(
     scratch: &mut Scratch,
 ) -> Result<(), Unusable> {
     let directory = directory(settings)?;
-    let cgroup = if has_directory {
-        Some(own_cgroup(settings, &mut scratch.cgroup)?)
+    let (cgroup, free) = if has_directory {
+        let (cgroup, free) = own_cgroup(settings, &mut scratch.text)?;
+        (Some(cgroup), free)
     } else {
-        None
+        (None, &mut scratch.text[..])
     };
     let given = Given {
         cgroup: cgroup.map(|cgroup| (directory.to_bytes(), cgroup)),
@@ -101,10 +106,7 @@ pub unsafe fn read(
         ipv4: settings.ipv4.map(CStr::to_bytes),
         ipv6: settings.ipv6.map(CStr::to_bytes),
     };
-    let mut files = LevelFiles {
-        path: &mut scratch.path,
-        text: &mut scratch.text,
-    };
+    let mut files = LevelFiles { memory: free };
     // SAFETY: the caller's promise: the memory stays where it is, and is used by this policy only.
     let memory = unsafe { &mut *ptr::from_mut(&mut scratch.rule_memory) };
     let rules = Builder::new(Memory {
@@ -124,8 +126,13 @@ pub unsafe fn read(
     Ok(())
 }
 
-fn own_cgroup<'a>(settings: &Settings, buffer: &'a mut [u8]) -> Result<&'a [u8], Unusable> {
+/// The path of the process's cgroup, and what is left of `memory`.
+fn own_cgroup<'a>(
+    settings: &Settings,
+    memory: &'a mut [u8],
+) -> Result<(&'a [u8], &'a mut [u8]), Unusable> {
     let place = Printable(CGROUP_FILE.to_bytes());
+    let buffer = memory.get_mut(..CGROUP_LEN).unwrap_or(&mut []);
     let length = File::open(CGROUP_FILE)
         .and_then(|file| file.read_to_end(buffer))
         .map_err(|errno| {
@@ -136,7 +143,8 @@ fn own_cgroup<'a>(settings: &Settings, buffer: &'a mut [u8]) -> Result<&'a [u8],
                 ": expected a readable file, for there is a policy directory",
             ))
         })?;
-    let text = buffer.get(..length).unwrap_or(&[]);
+    let (text, free) = memory.split_at_mut_checked(length).ok_or(Unusable)?;
     let controller = settings.cgroup_controller.map(CStr::to_bytes);
-    cgroup::path(text, controller).map_err(|error| unusable(&(place, ":", error)))
+    let path = cgroup::path(text, controller);
+    Ok((path.map_err(|error| unusable(&(place, ":", error)))?, free))
 }

@@ -20,6 +20,8 @@ enum State {
 /// Every field is a number, a `bool` or a fieldless enum for which zero is valid: all bytes zero
 /// is the unassigned assignment. The shim depends on it to use fresh pages as they are.
 #[derive(Clone, Debug)]
+// In this order, so that of a short list one page is touched.
+#[repr(C)]
 pub struct Assignment {
     state: State,
     has_primary: bool,

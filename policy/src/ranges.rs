@@ -29,6 +29,8 @@ impl Range {
 
 /// A set of addresses.
 #[derive(Clone, Debug)]
+// As [`crate::Assignment`].
+#[repr(C)]
 pub struct Ranges {
     len: usize,
     slots: [Range; CAPACITY],
