@@ -1,0 +1,342 @@
+//! How the library keeps the rules: when it binds a socket, and when it takes that back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::differences::{Difference, Way};
+use crate::kernel::Answer;
+use crate::model::Model;
+use crate::program::{Domain, How, Kind, Name, Setting};
+use crate::rules::Verdict;
+use crate::socket::{Socket, wildcard};
+
+/// How often the library asks before it binds all datagram sockets.
+const ASKED_BEFORE_SETTLING: u32 = 64;
+
+/// Some address that isn't a socket's own.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// What the library knows of the IPv4 datagram sockets of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Datagrams {
+    Unsettled,
+    AllBound,
+    Unknown,
+}
+
+/// What the library keeps of a process.
+#[derive(Clone, Copy)]
+pub struct Process {
+    pub datagrams: Datagrams,
+    asked: u32,
+    pub chose_source: bool,
+}
+
+impl Process {
+    /// As the program begins.
+    pub fn new(setting: Setting) -> Self {
+        Self {
+            datagrams: if setting.old && setting.ipv4.is_some() {
+                Datagrams::AllBound
+            } else {
+                Datagrams::Unsettled
+            },
+            asked: 0,
+            chose_source: false,
+        }
+    }
+
+    /// A socket may carry IPv4 now that isn't bound.
+    pub fn stop_being_sure(&mut self) {
+        if self.datagrams == Datagrams::AllBound {
+            self.datagrams = Datagrams::Unknown;
+        }
+    }
+}
+
+impl Model<'_> {
+    /// An IPv4 datagram socket is bound without a port, see `src/datagrams.rs`.
+    pub fn bind_at_socket(&mut self, socket: usize) {
+        let like = self.kernel.sockets[socket].local;
+        if let Some(assigned) = self.rules.assigned(like)
+            && self.differs(Difference::BoundAtSocket)
+        {
+            let bound = self.kernel.bind_quietly(socket, assigned, true);
+            bound.expect("a socket that isn't bound");
+        }
+    }
+
+    /// Whether the library takes a port for one that the socket has.
+    pub fn is_stale(&self, socket: &Socket) -> bool {
+        socket.looks_bound() && !socket.is_bound() && self.differs(Difference::StalePort)
+    }
+
+    /// After a bind that failed.
+    pub fn after_failed_bind(&mut self, socket: usize) {
+        let own = &self.kernel.sockets[socket];
+        if self.process.datagrams == Datagrams::AllBound && own.kind == Kind::Udp {
+            match own.domain {
+                _ if own.looks_bound() => {}
+                Domain::Inet => self.bind_at_socket(socket),
+                Domain::Inet6 => self.process.datagrams = Datagrams::Unknown,
+            }
+        }
+    }
+
+    /// A socket that a quiet bind moves, though it is bound.
+    pub fn note_looks_unbound(&self, socket: usize) {
+        let own = &self.kernel.sockets[socket];
+        if own.is_bound() && !own.looks_bound() {
+            self.differs(Difference::MappedWildcard);
+        }
+    }
+
+    /// The library, before a connect or a send that connects. Returns whether the bind is undone
+    /// should it fail.
+    pub fn take_source(&mut self, socket: usize, how: Option<How>, name: &Name) -> Answer<bool> {
+        if let Some(how) = how {
+            return self.take_source_to_send(socket, how, Some(name));
+        }
+        if name.unspec || !is_judged(name) || !self.rules.is_restricted() {
+            return Ok(false);
+        }
+        let own = &self.kernel.sockets[socket];
+        if self.process.chose_source && own.looks_bound() {
+            return self.keep_source(socket, name);
+        }
+        let Some(assigned) = self.rules.assigned(name.address.to_canonical()) else {
+            return Ok(false);
+        };
+        self.note_looks_unbound(socket);
+        let own = &mut self.kernel.sockets[socket];
+        let before = own.clone();
+        own.no_port = true;
+        let same_form = own.local.is_ipv4() == name.address.is_ipv4();
+        if same_form && self.kernel.bind_quietly(socket, assigned, true).is_ok() {
+            let chosen = before.local.to_canonical();
+            if !chosen.is_unspecified() && chosen != assigned {
+                self.differs(Difference::ChosenElsewhere);
+            }
+            return Ok(true);
+        }
+        if before.looks_bound() {
+            return self.keep_source(socket, name);
+        }
+        if refuses(&before, name) {
+            self.bind_before_refusal(socket)?;
+            return Ok(false);
+        }
+        self.kernel.bind_quietly(socket, assigned, true)?;
+        Ok(true)
+    }
+
+    fn keep_source(&self, socket: usize, name: &Name) -> Answer<bool> {
+        let own = &self.kernel.sockets[socket];
+        match self.rules.reach(own, name.address) {
+            Verdict::Pass => return Ok(false),
+            // The kernel refuses to reach IPv6 from IPv4.
+            Verdict::Become(to) if to.is_ipv6() && own.local.is_ipv4() => return Ok(false),
+            Verdict::Become(_) if self.is_stale(own) => return Err("EPERM"),
+            _ => {}
+        }
+        Err("EPERM")
+    }
+
+    /// The kernel refuses the destination, but gives a datagram socket a port before it does.
+    fn bind_before_refusal(&mut self, socket: usize) -> Answer<()> {
+        let own = &self.kernel.sockets[socket];
+        if own.kind == Kind::Udp
+            && let Verdict::Become(assigned) = self.rules.bind(own, wildcard(own.domain))
+        {
+            let no_port = own.no_port;
+            self.kernel.bind_quietly(socket, assigned, no_port)?;
+        }
+        Ok(())
+    }
+
+    /// The library takes its quiet bind back.
+    pub fn unbind(&mut self, socket: usize) {
+        let wildcard = wildcard(self.kernel.sockets[socket].domain);
+        if self.process.datagrams != Datagrams::AllBound
+            && self.kernel.bind_quietly(socket, wildcard, true).is_ok()
+        {
+            let own = &self.kernel.sockets[socket];
+            if !own.quietly_locked {
+                self.differs(Difference::UnboundToo);
+            }
+            if own.ipv6_only != own.asked_ipv6_only {
+                self.differs(Difference::Ipv6OnlyStays);
+            }
+        }
+        self.kernel.sockets[socket].no_port = false;
+    }
+
+    /// After connect(2) with `AF_UNSPEC`.
+    pub fn after_dissolving(&mut self, socket: usize) {
+        let own = &self.kernel.sockets[socket];
+        let local = own.local.to_canonical();
+        if self.way == Way::Library && self.rules.assigned(local) == Some(local) {
+            self.unbind(socket);
+        }
+    }
+
+    /// A send. Returns the source too.
+    pub fn send_by_library(
+        &mut self,
+        socket: usize,
+        how: How,
+        to: Option<&Name>,
+        mut source: Option<IpAddr>,
+    ) -> Answer<(i64, Option<IpAddr>)> {
+        let mut allowed = Ok(false);
+        if let Some(chosen) = source {
+            match self.rules.source(chosen) {
+                // What the kernel makes of `::` is the socket's own address.
+                Ok(instead) if chosen.to_canonical().is_ipv4() => source = Some(instead),
+                Ok(_) => {}
+                Err(errno) => allowed = Err(errno),
+            }
+            // Where the source has to change, a message of sendmmsg(2) is judged once more.
+            if how == How::SendMmsg
+                && source.map(|it| it.to_canonical()) != Some(chosen.to_canonical())
+            {
+                allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, to));
+            }
+        }
+        let allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, to));
+        let own = &self.kernel.sockets[socket];
+        if let Err(errno) = allowed {
+            self.note_refused(socket, how, to, source);
+            return Err(errno);
+        }
+        if own.kind.is_stream() {
+            return Ok((self.kernel.send_stream(socket, how, to)?, None));
+        }
+        let hook = &mut |_, source| Ok(source);
+        let (sent, source) = self.kernel.send_datagram(socket, how, to, source, hook)?;
+        Ok((sent, Some(source)))
+    }
+
+    /// What the kernel would have said by itself to a send that is refused.
+    fn note_refused(&self, socket: usize, how: How, to: Option<&Name>, source: Option<IpAddr>) {
+        let mut kernel = self.kernel.clone();
+        let own = &kernel.sockets[socket];
+        let takes_no_unspec = own.domain == Domain::Inet6 && to.is_some_and(|name| name.unspec);
+        let hook = &mut |_, source| {
+            if takes_no_unspec {
+                Ok(source)
+            } else {
+                Err("EPERM")
+            }
+        };
+        let refused = match own.kind {
+            Kind::Udp => kernel.send_datagram(socket, how, to, source, hook).err(),
+            Kind::Tcp | Kind::Mptcp => kernel.send_stream(socket, how, to).err(),
+        };
+        match refused {
+            Some("EPERM") => false,
+            Some(_) => self.differs(Difference::RefusedFirst),
+            None => self.differs(Difference::IgnoredDestination),
+        };
+    }
+
+    /// The library, before a send; returns as [`Self::take_source`].
+    fn take_source_to_send(&mut self, socket: usize, how: How, to: Option<&Name>) -> Answer<bool> {
+        let Some(mut name) = to.copied() else {
+            return Ok(false);
+        };
+        let opens = how == How::FastOpen;
+        if !matches!(how, How::SendTo | How::FastOpen) {
+            name.length = name.length.min(128);
+        }
+        let readable = (2..=128).contains(&name.length);
+        let own = &self.kernel.sockets[socket];
+        let is_looked_at = opens || self.process.datagrams != Datagrams::AllBound;
+        // Of those the kernel takes no notice, or refuses them.
+        let passes =
+            own.kind.is_stream() || (own.ipv6_only && name.address.to_canonical().is_ipv4());
+        if !readable || !self.rules.is_restricted() || (passes && !is_looked_at) {
+            return Ok(false);
+        }
+        if name.length < if name.address.is_ipv4() { 16 } else { 24 } {
+            if !own.looks_bound() {
+                self.bind_before_refusal(socket)?;
+            }
+            return Ok(false);
+        }
+        let remote = name.address.to_canonical();
+        let Some(assigned) = self.rules.assigned(remote) else {
+            return Ok(false);
+        };
+        if remote.is_ipv4() {
+            self.note_asked();
+        }
+        let own = &mut self.kernel.sockets[socket];
+        let (stream, no_port) = (own.kind.is_stream(), own.no_port);
+        if own.looks_bound() {
+            return self.keep_source(socket, &name);
+        }
+        if stream && !opens {
+            return Ok(false);
+        }
+        if refuses(own, &name) {
+            self.bind_before_refusal(socket)?;
+            return Ok(false);
+        }
+        own.no_port |= opens;
+        self.note_looks_unbound(socket);
+        self.kernel
+            .bind_quietly(socket, assigned, no_port || opens)?;
+        Ok(opens)
+    }
+
+    fn note_asked(&mut self) {
+        if self.process.datagrams != Datagrams::Unsettled {
+            return;
+        }
+        if self.process.asked == ASKED_BEFORE_SETTLING {
+            self.process.datagrams = self.settle();
+        }
+        self.process.asked += 1;
+    }
+
+    /// Binds all IPv4 datagram sockets, in the order of their descriptors.
+    fn settle(&mut self) -> Datagrams {
+        let mut open: Vec<_> = self.kernel.slots.iter().flatten().copied().collect();
+        open.sort_by_key(|&(_, fd)| fd);
+        for (socket, _) in open {
+            let own = &self.kernel.sockets[socket];
+            let some_remote: IpAddr = match own.local.to_canonical() {
+                IpAddr::V4(_) => Ipv4Addr::BROADCAST.into(),
+                IpAddr::V6(_) => ALL_NODES.into(),
+            };
+            let may_stay = self.rules.reach(own, some_remote) == Verdict::Pass;
+            match (own.kind, own.domain) {
+                (Kind::Tcp | Kind::Mptcp, _) => {}
+                (Kind::Udp, Domain::Inet) if !own.looks_bound() => self.bind_at_socket(socket),
+                (Kind::Udp, Domain::Inet6) if !own.looks_bound() || own.is_dual_stack() => {
+                    return Datagrams::Unknown;
+                }
+                (Kind::Udp, _) if may_stay => {}
+                (Kind::Udp, _) => return Datagrams::Unknown,
+            }
+        }
+        Datagrams::AllBound
+    }
+}
+
+/// Whether the library judges a sockaddr, whatever the socket.
+pub fn is_judged(name: &Name) -> bool {
+    let shortest = if name.address.is_ipv4() { 16 } else { 24 };
+    (shortest..=128).contains(&name.length) && (!name.unspec || name.address.is_unspecified())
+}
+
+/// Whether the kernel refuses to reach a destination of this form from a socket that isn't bound.
+fn refuses(socket: &Socket, name: &Name) -> bool {
+    let carries_ipv4 = socket.is_dual_stack();
+    match (socket.domain, name.family()) {
+        (Domain::Inet, libc::AF_INET6) => true,
+        (Domain::Inet6, libc::AF_INET) => socket.kind.is_stream() || !carries_ipv4,
+        (Domain::Inet6, libc::AF_INET6) => name.address.to_canonical().is_ipv4() && !carries_ipv4,
+        _ => false,
+    }
+}
