@@ -10,8 +10,21 @@ use ipaddr_policy::text::{Shown, Text};
 use ipaddr_policy::{Assignment, Policy};
 
 /// Memory for one policy, to be used again and again.
+#[derive(Default)]
 pub struct Reader {
-    level: Box<Assignment>,
+    level: Level,
+    rules: RuleMemory,
+}
+
+struct Level(Box<Assignment>);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self(Box::new(Assignment::UNASSIGNED))
+    }
+}
+
+struct RuleMemory {
     files: Vec<RuleFile>,
     rules: Vec<Rule>,
     ports: Vec<PortRange>,
@@ -19,16 +32,27 @@ pub struct Reader {
     names: Vec<u8>,
 }
 
-impl Default for Reader {
+impl Default for RuleMemory {
     fn default() -> Self {
         Self {
-            level: Box::new(Assignment::UNASSIGNED),
             files: vec![RuleFile::EMPTY; MAX_FILES],
             rules: vec![Rule::EMPTY; MAX_RULES],
             ports: vec![PortRange::EMPTY; MAX_PORTS],
             index: vec![Entry::EMPTY; MAX_INDEX],
             names: vec![0; MAX_NAMES],
         }
+    }
+}
+
+impl RuleMemory {
+    fn builder(&mut self) -> Builder<'_> {
+        Builder::new(Memory {
+            files: &mut self.files,
+            rules: &mut self.rules,
+            ports: &mut self.ports,
+            index: &mut self.index,
+            names: &mut self.names,
+        })
     }
 }
 
@@ -45,14 +69,8 @@ impl Reader {
     ) -> Result<R, String> {
         let mistake = Mistake::default();
         let mut policy = Policy::UNASSIGNED;
-        let rules = Builder::new(Memory {
-            files: &mut self.files,
-            rules: &mut self.rules,
-            ports: &mut self.ports,
-            index: &mut self.index,
-            names: &mut self.names,
-        });
-        let levels = levels::read(given, files, &mistake, &mut self.level, &mut policy, rules);
+        let (level, rules) = (&mut self.level.0, self.rules.builder());
+        let levels = levels::read(given, files, &mistake, level, &mut policy, rules);
         let Ok(levels) = levels else {
             return Err(mistake.0.take());
         };
@@ -62,13 +80,7 @@ impl Reader {
 
     /// For one file of rules.
     pub fn builder(&mut self) -> Builder<'_> {
-        Builder::new(Memory {
-            files: &mut self.files,
-            rules: &mut self.rules,
-            ports: &mut self.ports,
-            index: &mut self.index,
-            names: &mut self.names,
-        })
+        self.rules.builder()
     }
 }
 

@@ -37,13 +37,7 @@ fn bind_after_move(shim: &Shim, to: &Cgroup, exec: &str) -> (String, String) {
 
 /// A cgroup with a list, and the place for others beside it and in it.
 fn cgroups() -> Option<(Cgroup, PolicyDir)> {
-    if !skip::root_for("cgroups") {
-        return None;
-    }
-    let Some(cgroup) = Cgroup::v2() else {
-        skip::skip("no cgroup v2 hierarchy that may be written to");
-        return None;
-    };
+    let cgroup = skip::cgroup()?;
     let policy = PolicyDir::new();
     policy.write(cgroup.name(), "ipv4", "127.0.0.2\n127.0.0.3\n");
     Some((cgroup, policy))

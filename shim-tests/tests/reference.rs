@@ -15,13 +15,7 @@ fn says(cgroup: &Cgroup, name: &str, arguments: &[&str]) -> String {
 }
 
 fn attached(ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) -> Option<(Reference, Cgroup)> {
-    if !skip::root_for("cgroups") {
-        return None;
-    }
-    let Some(cgroup) = Cgroup::v2() else {
-        skip::skip("no cgroup v2 hierarchy that may be written to");
-        return None;
-    };
+    let cgroup = skip::cgroup()?;
     Some((Reference::attach(&cgroup, ipv4, ipv6)?, cgroup))
 }
 

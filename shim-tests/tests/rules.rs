@@ -544,11 +544,8 @@ fn unix_sockets_are_left_alone() {
 /// The rules of a cgroup stick across exec, as its address does.
 #[test]
 fn a_move_and_an_exec_keep_the_rules() {
-    if !skip::root_for("cgroups") {
+    let (Some(from), Some(to)) = (skip::cgroup(), Cgroup::v2()) else {
         return;
-    }
-    let (Some(from), Some(to)) = (Cgroup::v2(), Cgroup::v2()) else {
-        return skip::skip("no cgroup v2 hierarchy that may be written to");
     };
     let dir = PolicyDir::new();
     dir.write(

@@ -233,17 +233,9 @@ fn calls_where_there_are_rules() {
 
 /// A cgroup, and how many levels lead to it, the root's included.
 fn cgroup() -> Option<(Cgroup, usize)> {
-    if !skip::root_for("cgroups") {
-        return None;
-    }
-    let cgroup = Cgroup::v2();
-    if cgroup.is_none() {
-        skip::skip("no cgroup v2 hierarchy that may be written to");
-    }
-    cgroup.map(|cgroup| {
-        let levels = cgroup.name().split('/').count() + 1;
-        (cgroup, levels)
-    })
+    let cgroup = skip::cgroup()?;
+    let levels = cgroup.name().split('/').count() + 1;
+    Some((cgroup, levels))
 }
 
 #[test]
