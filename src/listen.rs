@@ -57,7 +57,7 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
         Local::NotInternet => Ok(()),
         Local::Bound(local) => keep_address(fd, local, policy),
         Local::Unbound(domain) if socket::listens_at_all(fd) => {
-            bind_as_wildcard("listen", fd, domain, policy)
+            bind_as_wildcard("listen", fd, domain, policy, judge)
         }
         Local::Unbound(_) => Ok(()),
     }

@@ -4,7 +4,7 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, SocketAddr};
 
-use ipaddr_policy::judge::deciding;
+use ipaddr_policy::judge::{deciding, judge_address};
 use ipaddr_policy::rules::{Chain, Protocol, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, MSG_FASTOPEN};
@@ -104,7 +104,7 @@ pub fn kernel_refuses(fd: c_int, domain: c_int, family: c_int, remote: IpAddr) -
 }
 
 /// Leaves a call to the kernel that refuses its destination: it binds a datagram socket before it
-/// does.
+/// does. The port is nobody's choice, and so nothing for the rules.
 pub fn fail_from_address(
     call: &str,
     fd: c_int,
@@ -112,7 +112,7 @@ pub fn fail_from_address(
     policy: Option<&Policy>,
 ) -> Result<Afterwards, Refusal> {
     if socket::is_datagram(fd) {
-        bind_as_wildcard(call, fd, domain, policy)?;
+        bind_as_wildcard(call, fd, domain, policy, judge_address)?;
     }
     Ok(Afterwards::Nothing)
 }
@@ -124,6 +124,7 @@ pub fn bind_as_wildcard(
     fd: c_int,
     domain: c_int,
     policy: Option<&Policy>,
+    judge: impl Fn(&Policy<'_>, Request) -> Verdict,
 ) -> Result<(), Refusal> {
     let mut sockaddr = Sockaddr::wildcard(domain);
     let Some(asked) = sockaddr.endpoint() else {

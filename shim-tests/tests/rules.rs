@@ -273,6 +273,21 @@ fn many_datagrams_are_judged_each() {
     assert!(refused.recv_from(&mut [0]).is_err());
 }
 
+/// The kernel binds a datagram socket before it refuses a destination of another family: that port
+/// is nobody's choice.
+#[test]
+fn a_port_of_the_kernel_s_choice_is_no_bind() {
+    if !skip::ipv6() {
+        return;
+    }
+    let (dir, shim) = under(ADDRESS, "-A BIND -j REJECT\n");
+    dir.write("", "ipv6", "::1\n");
+    let run = shim.harness("connect", &["udp4", "::1", "9"]);
+    assert_eq!(outcome(&run), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
+    let run = shim.harness("send", &["udp4", "sendto", "::1", "9"]);
+    assert_eq!(outcome(&run), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
+}
+
 /// A source that a control message chooses is a bind.
 #[test]
 fn a_chosen_source_is_a_bind() {
