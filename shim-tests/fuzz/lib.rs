@@ -10,7 +10,7 @@
 //!
 //! The longest run so far, libFuzzer for 300 seconds each on one core of a 2-core VM, November 2026:
 //! cmsg 182,630,707 inputs, sockaddr 202,175,805, list 35,591,442, carried 24,698,587, proc_cgroup
-//! 35,448,265. No failure.
+//! 35,448,265, rules 12,156,872. No failure.
 
 #![cfg(test)]
 
