@@ -200,12 +200,6 @@ impl<'r> RuleSet<'r> {
         })
     }
 
-    /// How many files there are.
-    #[must_use]
-    pub const fn files(&self) -> usize {
-        self.files.len()
-    }
-
     /// The names of the files, outermost first, and how many rules each has.
     pub fn names(&self) -> impl Iterator<Item = (&'r [u8], usize)> {
         let set = *self;
