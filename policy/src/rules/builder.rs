@@ -6,7 +6,7 @@ use super::index::{self, Entry};
 use super::memory::{Memory, RuleFile, Span};
 use super::parse::{self, RuleError};
 use super::rule::{By, PortRange, Rule};
-use super::{Chain, RuleSet, Target};
+use super::{Chain, RuleSet};
 use crate::text::{Sink, Text};
 
 /// What there is no memory for.
@@ -95,13 +95,8 @@ impl<'r> Builder<'r> {
             .checked_sub(1)
             .and_then(|last| self.memory.files.get(last));
         let rules = file.map_or(Span::EMPTY, |file| file.rules);
-        rules
-            .of(self.memory.rules)
-            .iter()
-            .filter_map(|rule| match rule.target() {
-                Target::Snat(source) => Some((source, rule.line)),
-                _ => None,
-            })
+        let rules = rules.of(self.memory.rules).iter();
+        rules.filter_map(|rule| Some((rule.snat_source()?, rule.line)))
     }
 
     /// What doesn't fit is cut off: it is for messages.

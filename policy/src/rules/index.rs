@@ -20,7 +20,7 @@ pub struct Entry {
     pub(super) last: u128,
     /// The highest `last` of the subtree.
     pub(super) reach: u128,
-    /// The rule's number in its chain.
+    /// The rule's number in its file.
     pub(super) rule: u32,
     /// The lowest number in the subtree.
     pub(super) lowest: u32,

@@ -193,10 +193,7 @@ impl<'r> RuleSet<'r> {
         let set = *self;
         set.files.iter().flat_map(move |file| {
             let rules = file.rules.of(set.rules).iter();
-            rules.filter_map(move |rule| match rule.target() {
-                Target::Snat(source) => Some((source, set.place(file, rule.line))),
-                _ => None,
-            })
+            rules.filter_map(move |rule| Some((rule.snat_source()?, set.place(file, rule.line))))
         })
     }
 

@@ -86,32 +86,32 @@ impl Reader<'_, '_> {
                 rule.has_protocol = true;
             }
             b"-s" | b"--source" | b"--src" => {
-                self.allow(option, rule.chain != Chain::Connect, NO_LOCAL_END)?;
+                self.allow_source(option, rule.chain)?;
                 self.once(option, rule.source.is_none())?;
                 rule.source = Some(self.networks(words, negated)?);
             }
             b"-d" | b"--destination" | b"--dst" => {
-                self.allow(option, rule.chain != Chain::Bind, NO_REMOTE_END)?;
+                self.allow_destination(option, rule.chain)?;
                 self.once(option, rule.destination.is_none())?;
                 rule.destination = Some(self.networks(words, negated)?);
             }
             b"--sport" | b"--source-port" => {
-                self.allow(option, rule.chain != Chain::Connect, NO_LOCAL_END)?;
+                self.allow_source(option, rule.chain)?;
                 self.once(option, rule.rule.sports.ranges.is_empty())?;
                 rule.rule.sports = self.port(rule, option, negated, words)?;
             }
             b"--dport" | b"--destination-port" => {
-                self.allow(option, rule.chain != Chain::Bind, NO_REMOTE_END)?;
+                self.allow_destination(option, rule.chain)?;
                 self.once(option, rule.rule.dports.ranges.is_empty())?;
                 rule.rule.dports = self.port(rule, option, negated, words)?;
             }
             b"--sports" | b"--source-ports" => {
-                self.allow(option, rule.chain != Chain::Connect, NO_LOCAL_END)?;
+                self.allow_source(option, rule.chain)?;
                 self.once(option, rule.rule.sports.ranges.is_empty())?;
                 rule.rule.sports = self.multiport(rule, option, negated, words)?;
             }
             b"--dports" | b"--destination-ports" => {
-                self.allow(option, rule.chain != Chain::Bind, NO_REMOTE_END)?;
+                self.allow_destination(option, rule.chain)?;
                 self.once(option, rule.rule.dports.ranges.is_empty())?;
                 rule.rule.dports = self.multiport(rule, option, negated, words)?;
             }
@@ -149,6 +149,16 @@ impl Reader<'_, '_> {
             other => return Err(self.error(other, UNKNOWN_OPTION)),
         }
         Ok(())
+    }
+
+    /// The chain knows where packets come from.
+    fn allow_source<'a>(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
+        self.allow(option, chain != Chain::Connect, NO_LOCAL_END)
+    }
+
+    /// The chain knows where packets go to.
+    fn allow_destination<'a>(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
+        self.allow(option, chain != Chain::Bind, NO_REMOTE_END)
     }
 
     /// `-m`: what it names must be something whose options are known.

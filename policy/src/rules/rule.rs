@@ -165,6 +165,14 @@ impl Rule {
         }
     }
 
+    /// The address that SNAT gives.
+    pub(super) fn snat_source(&self) -> Option<IpAddr> {
+        match self.target() {
+            Target::Snat(source) => Some(source),
+            Target::Accept | Target::Reject(_) => None,
+        }
+    }
+
     pub(super) fn matches(&self, packet: &Packet, ports: &[PortRange]) -> bool {
         self.chain == packet.chain
             && self.is_for(packet.family)
