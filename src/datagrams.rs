@@ -245,6 +245,8 @@ fn may_stay(policy: &Policy, local: IpAddr) -> Result<(), Unsure> {
 /// program has set it: it would keep its own bind to port 0 from choosing a port.
 fn bind_without_port(policy: &Policy, fd: c_int, is_set: bool) -> Result<(), Unsure> {
     let primary = policy.ipv4.primary().ok_or(Unsure)?;
+    // From loopback it may not send anywhere.
+    may_stay(policy, Family::Ipv4.address(primary))?;
     let mut sockaddr = Sockaddr::wildcard(AF_INET);
     sockaddr.set_address(Family::Ipv4.address(primary));
     // An older kernel lacks it, and would choose a port now.

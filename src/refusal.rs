@@ -101,6 +101,9 @@ struct Assigned<'a>(&'a Assignment, Family);
 impl Text for Assigned<'_> {
     fn write(&self, out: &mut impl Sink) {
         let Self(assignment, family) = *self;
+        if assignment.is_loopback() {
+            return (family.name(), " is confined to ", family.loopback()).write(out);
+        }
         match assignment.primary() {
             Some(primary) => ("the assigned address is ", family.address(primary)).write(out),
             None if assignment.is_forbidden() => (family.name(), " is forbidden").write(out),

@@ -52,6 +52,10 @@ impl fmt::Display for Summary<'_> {
         if assignment.is_forbidden() {
             return write!(f, "none (but {})", family.loopback());
         }
+        if assignment.is_loopback() {
+            let loopback = family.loopback();
+            return write!(f, "loopback (only {loopback}, wildcards become it)");
+        }
         let allowed = allowed(assignment, family).join(", ");
         match assignment.primary() {
             Some(primary) => {
@@ -85,6 +89,8 @@ pub fn latched(text: &[u8]) -> String {
         }
         if assignment.is_forbidden() {
             parts.push(format!("no {}", family.name()));
+        } else if assignment.is_loopback() {
+            parts.push(format!("{} on loopback", family.name()));
         } else if !assignment.is_unassigned() {
             parts.push(Summary(&assignment, family).to_string());
         }

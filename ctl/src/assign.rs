@@ -67,27 +67,34 @@ fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What stands for a family that has no other address here.
+const WORDS: [&str; 2] = ["none", "loopback"];
+
 /// The lists that the arguments come to, for one family or both.
 fn lists(arguments: &[String]) -> Result<Vec<(Family, String)>, Failure> {
     // As in a variable, an argument may hold several entries.
     let entries = arguments.iter().flat_map(|argument| argument.split(','));
-    let (words, entries): (Vec<_>, Vec<_>) =
-        entries.map(str::trim).partition(|&entry| entry == "none");
+    let (mut words, entries): (Vec<_>, Vec<_>) = entries
+        .map(str::trim)
+        .partition(|entry| WORDS.contains(entry));
+    words.dedup();
     let (ipv6, ipv4): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.contains(':'));
     let mut lists = Vec::new();
     for (family, mut entries) in [(Family::Ipv4, ipv4), (Family::Ipv6, ipv6)] {
         if entries.is_empty() {
-            entries.extend(words.first());
+            entries.extend(&words);
         }
         if !entries.is_empty() {
             check(&entries, family)?;
             lists.push((family, entries.join("\n") + "\n"));
         }
     }
-    if !words.is_empty() && !lists.iter().any(|(_, text)| text == "none\n") {
-        return Err(Failure::Invalid(
-            "\"none\": expected it for a family that has no other address".to_owned(),
-        ));
+    if let Some(word) = words.first()
+        && !lists.iter().any(|(_, text)| text.trim_end() == *word)
+    {
+        return Err(Failure::Invalid(format!(
+            "\"{word}\": expected it for a family that has no other address"
+        )));
     }
     Ok(lists)
 }

@@ -85,7 +85,8 @@ pub enum Command {
         #[arg(value_parser = cgroup_path())]
         cgroup: CgroupPath,
         /// Addresses, the first the primary one; networks; exclusions (!10.0.0.7). `none` forbids
-        /// the family that nothing else here is of, or both
+        /// the family that nothing else here is of, or both; `loopback` leaves it its loopback
+        /// address, which wildcards become
         #[arg(required = true, value_name = "ADDRESS")]
         addresses: Vec<String>,
     },

@@ -158,7 +158,7 @@ impl Asked {
                 dual_stack: true,
                 ..
             } if local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-                if policy.ipv6.is_unassigned() || policy.ipv6.is_forbidden() {
+                if policy.ipv6.is_unassigned() || policy.ipv6.is_confined() {
                     vec![Family::Ipv6, Family::Ipv4]
                 } else {
                     vec![Family::Ipv6]

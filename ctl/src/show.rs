@@ -182,6 +182,8 @@ fn family_json(family: Family, (assignment, from): &(Assignment, Option<String>)
         ("unassigned", Some(addresses::wildcard(family)))
     } else if assignment.is_forbidden() {
         ("none", None)
+    } else if assignment.is_loopback() {
+        ("loopback", primary)
     } else {
         ("assigned", primary)
     };

@@ -213,13 +213,14 @@ fn bind(policy: &Policy<'_>, address: IpAddr) -> Verdict {
 }
 
 /// `::` that takes IPv4 too. A socket has one address, so with both families assigned the IPv6 one
-/// wins: it is what the program asked for by name.
+/// wins: it is what the program asked for by name. IPv6 that is confined to loopback yields to IPv4
+/// that isn't.
 fn bind_dual_stack(policy: &Policy<'_>, wildcard: IpAddr) -> Verdict {
     if policy.ipv6.is_unassigned() {
         // With IPv4 forbidden only IPV6_V6ONLY could save the IPv6 half, and that is the
         // program's to set.
         bind(policy, IPV4_WILDCARD)
-    } else if !policy.ipv6.is_forbidden() {
+    } else if !policy.ipv6.is_confined() || policy.ipv6.is_loopback() && policy.ipv4.is_confined() {
         bind(policy, wildcard)
     } else if policy.ipv4.is_unassigned() {
         Verdict::Rewrite(IPV4_WILDCARD)
@@ -233,8 +234,12 @@ fn connect(policy: &Policy<'_>, remote: IpAddr) -> Verdict {
     let assignment = policy.family(family);
     if assignment.is_unassigned() {
         Verdict::Pass
-    } else if assignment.is_forbidden() && leads_to_loopback(remote) {
-        Verdict::Rewrite(family.loopback())
+    } else if assignment.is_confined() {
+        if leads_to_loopback(remote) {
+            Verdict::Rewrite(family.loopback())
+        } else {
+            Verdict::Deny(EPERM)
+        }
     } else {
         primary(assignment, family)
     }
@@ -250,7 +255,7 @@ fn connect_bound(policy: &Policy<'_>, remote: IpAddr, local: IpAddr) -> Verdict 
         // The other way about, a v4-mapped socket and an IPv6 destination, the kernel refuses.
         family == Family::Ipv6
     } else if local == family.loopback() {
-        !assignment.is_forbidden() || leads_to_loopback(remote)
+        !assignment.is_confined() || leads_to_loopback(remote)
     } else {
         assignment.allowed().contains(number(local))
     };

@@ -2,7 +2,7 @@
 //!
 //! Its own form, not a list's: what is carried is the sum of many lists, the ranges as they are.
 //! `10.0.0.5|10.0.0.5-10.0.0.5,10.1.0.0-10.1.0.255;none;/web/a`: IPv4 and IPv6, each `-` where
-//! nothing is assigned, `none`, or the primary (if there is one) and the ranges; then, where there
+//! nothing is assigned, `none`, `loopback`, or the primary (if there is one) and the ranges; then, where there
 //! are rules for ports and peers, the cgroups that they are of, with a slash between. (Not the
 //! rules: they would not fit. They are read anew, with those of the cgroup that the process is in
 //! by then.)
@@ -47,6 +47,9 @@ fn write_family(assignment: &Assignment, family: Family, out: &mut impl Sink) {
     if assignment.is_forbidden() {
         return out.put(b"none");
     }
+    if assignment.is_loopback() {
+        return out.put(b"loopback");
+    }
     if let Some(primary) = assignment.primary() {
         family.address(primary).write(out);
     }
@@ -87,6 +90,10 @@ pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result
         b"-" => return Ok(()),
         b"none" => {
             assignment.forbid(1);
+            return Ok(());
+        }
+        b"loopback" => {
+            assignment.confine(1, family);
             return Ok(());
         }
         _ => {}

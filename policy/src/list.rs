@@ -9,8 +9,9 @@
 //! !10.1.0.1         # … less an address
 //! ```
 //!
-//! or one word that stands alone: `none` forbids the family but for its loopback address, and the
-//! wildcard (`0.0.0.0`, `::`) leaves it unassigned, as the RFC's file reads before it is written.
+//! or one word that stands alone: `none` forbids the family but for its loopback address,
+//! `loopback` does too but turns wildcards into that address, and the wildcard (`0.0.0.0`, `::`)
+//! leaves it unassigned, as the RFC's file reads before it is written.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -112,7 +113,7 @@ pub enum Problem {
     Family,
     /// An address with a prefix length that isn't the network's own address.
     HostBits(IpNet),
-    /// `none` or the wildcard beside other entries.
+    /// `none`, `loopback` or the wildcard beside other entries.
     NotAlone,
     /// Exclusions, and nothing that they are taken from.
     OnlyExclusions,
@@ -161,11 +162,11 @@ impl Text for ParseError<'_> {
         match self.family {
             Family::Ipv4 => {
                 "expected an IPv4 address (10.0.0.5), a network (10.0.0.0/24), \
-                 an exclusion (!10.0.0.7), none, or 0.0.0.0 for unassigned"
+                 an exclusion (!10.0.0.7), none, loopback, or 0.0.0.0 for unassigned"
             }
             Family::Ipv6 => {
                 "expected an IPv6 address (fd00::5), a network (fd00::/64), \
-                 an exclusion (!fd00::7), none, or :: for unassigned"
+                 an exclusion (!fd00::7), none, loopback, or :: for unassigned"
             }
         }
         .write(out);
@@ -189,12 +190,20 @@ struct Entry<'a> {
 enum Kind {
     /// `none`
     Forbidden,
+    /// `loopback`
+    Loopback,
     /// The wildcard address.
     Unassigned,
     /// An address or a network.
     Included(IpNet),
     /// `!` and an address or a network.
     Excluded(IpNet),
+}
+
+impl Kind {
+    const fn stands_alone(self) -> bool {
+        matches!(self, Self::Forbidden | Self::Loopback | Self::Unassigned)
+    }
 }
 
 /// Reads a list into `assignment`.
@@ -235,7 +244,7 @@ fn fill<'a>(
         if alone.is_some() {
             return Err(entry.error(family, Problem::NotAlone));
         }
-        if matches!(entry.kind, Kind::Forbidden | Kind::Unassigned) {
+        if entry.kind.stands_alone() {
             if first.is_some() {
                 return Err(entry.error(family, Problem::NotAlone));
             }
@@ -252,6 +261,10 @@ fn fill<'a>(
     match alone.map(|entry| entry.kind) {
         Some(Kind::Forbidden) => {
             assignment.forbid(first.line);
+            return Ok(());
+        }
+        Some(Kind::Loopback) => {
+            assignment.confine(first.line, family);
             return Ok(());
         }
         Some(_) => return Ok(()),
@@ -354,6 +367,9 @@ fn kind(text: &[u8], family: Family) -> Result<Kind, Problem> {
     }
     if text == b"none" {
         return Ok(Kind::Forbidden);
+    }
+    if text == b"loopback" {
+        return Ok(Kind::Loopback);
     }
     let (excluded, text) = match text.split_first() {
         Some((b'!', rest)) => (true, rest.trim_ascii_start()),

@@ -13,9 +13,10 @@ enum State {
     Unassigned = 0,
     Forbidden = 1,
     Assigned = 2,
+    Loopback = 3,
 }
 
-/// The assignment of one family: nothing, nothing but loopback, or a set of addresses.
+/// The assignment of one family: nothing, nothing but loopback (in two ways), or a set of addresses.
 ///
 /// Every field is a number, a `bool` or a fieldless enum for which zero is valid: all bytes zero
 /// is the unassigned assignment. The shim depends on it to use fresh pages as they are.
@@ -47,10 +48,23 @@ impl Assignment {
         self.state == State::Unassigned
     }
 
-    /// Whether the family is forbidden but for its loopback address.
+    /// `none`: the family is forbidden but for its loopback address, and wildcards are refused.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.state == State::Forbidden
+    }
+
+    /// `loopback`: as `none`, but wildcards become the loopback address, which is the primary.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.state == State::Loopback
+    }
+
+    /// Whether the family may be used from its loopback address to its loopback address, and not
+    /// otherwise.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        self.is_forbidden() || self.is_loopback()
     }
 
     /// The address that wildcard binds and quiet binds use: the first plain one of the list, as a
@@ -88,6 +102,18 @@ impl Assignment {
         self.line = line;
     }
 
+    pub(crate) fn confine(&mut self, line: u32, family: Family) {
+        self.clear();
+        let address = number(family.loopback());
+        // An empty set has room for one range.
+        let _ = self.add(Range {
+            first: address,
+            last: address,
+        });
+        self.state = State::Loopback;
+        self.line = line;
+    }
+
     /// Adds a plain address or a network; the first plain address becomes the primary.
     pub(crate) fn add(&mut self, range: Range) -> Result<(), Full> {
         self.state = State::Assigned;
@@ -112,7 +138,8 @@ impl Assignment {
     /// Narrows this assignment to that of the next level inward.
     ///
     /// A level without a plain address keeps the primary of the levels around it, where it allows
-    /// that address at all.
+    /// that address at all. `none` and `loopback` are part of every assignment, and of each other:
+    /// both allow the loopback address, which every assignment does.
     ///
     /// # Errors
     /// The lowest address that `inner` asks for and this assignment doesn't allow; this assignment
@@ -120,7 +147,7 @@ impl Assignment {
     pub fn narrow(&mut self, inner: &Self, family: Family) -> Result<(), IpAddr> {
         let outside = match (self.state, inner.state) {
             (_, State::Unassigned) => return Ok(()),
-            (State::Unassigned, _) | (_, State::Forbidden) => None,
+            (State::Unassigned, _) | (_, State::Forbidden | State::Loopback) => None,
             (_, State::Assigned) => inner.allowed.first_outside(&self.allowed),
         };
         if let Some(number) = outside {
@@ -129,7 +156,10 @@ impl Assignment {
         let kept = self
             .primary()
             .filter(|&primary| inner.allowed.contains(primary));
-        self.state = inner.state;
+        // A list that `loopback` allows holds the loopback address and no other.
+        if !(self.is_loopback() && inner.state == State::Assigned) {
+            self.state = inner.state;
+        }
         self.line = inner.line;
         self.set_primary(inner.primary().or(kept));
         self.allowed.copy_from(&inner.allowed);

@@ -80,6 +80,10 @@ fn bind_ipv4() {
         ("none", "127.0.0.1", Pass),
         ("none", "0.0.0.0", Deny(EPERM)),
         ("none", "10.0.0.5", Deny(EPERM)),
+        ("loopback", "127.0.0.1", Pass),
+        ("loopback", "0.0.0.0", rewrite("127.0.0.1")),
+        ("loopback", "127.0.0.2", Deny(EPERM)),
+        ("loopback", "10.0.0.5", Deny(EPERM)),
     ];
     for (assignment, address, verdict) in table {
         let policy = policy(assignment, "");
@@ -116,6 +120,20 @@ fn bind_ipv6() {
         ("none", "", "::", false, Pass),
         ("none", "none", "::", true, Deny(EPERM)),
         ("none", "fd00::5", "::", true, rewrite("fd00::5")),
+        ("10.0.0.5", "loopback", "::", false, rewrite("::1")),
+        ("10.0.0.5", "loopback", "::1", false, Pass),
+        ("10.0.0.5", "loopback", "fd00::5", false, Deny(EPERM)),
+        // A dual-stack wildcard keeps the half that isn't confined.
+        ("10.0.0.5", "loopback", "::", true, rewrite("10.0.0.5")),
+        ("10.0.0.0/24", "loopback", "::", true, Deny(EPERM)),
+        ("", "loopback", "::", true, rewrite("0.0.0.0")),
+        ("none", "loopback", "::", true, rewrite("::1")),
+        ("loopback", "loopback", "::", true, rewrite("::1")),
+        ("loopback", "none", "::", true, rewrite("127.0.0.1")),
+        ("loopback", "fd00::5", "::", true, rewrite("fd00::5")),
+        // As with any other IPv4 assignment.
+        ("loopback", "", "::", true, rewrite("127.0.0.1")),
+        ("loopback", "", "::", false, Pass),
     ];
     for (ipv4, ipv6, address, dual_stack, verdict) in table {
         let policy = policy(ipv4, ipv6);
@@ -144,6 +162,14 @@ fn connect_unbound() {
         ("", "none", "2001:db8::1", Deny(EPERM)),
         ("", "none", "::1", rewrite("::1")),
         ("", "none", "192.0.2.1", Pass),
+        ("loopback", "", "192.0.2.1", Deny(EPERM)),
+        ("loopback", "", "127.0.0.1", rewrite("127.0.0.1")),
+        ("loopback", "", "127.0.0.2", Deny(EPERM)),
+        ("loopback", "", "0.0.0.0", rewrite("127.0.0.1")),
+        ("", "loopback", "2001:db8::1", Deny(EPERM)),
+        ("", "loopback", "::1", rewrite("::1")),
+        ("", "loopback", "::", rewrite("::1")),
+        ("", "loopback", "192.0.2.1", Pass),
     ];
     for (ipv4, ipv6, remote, verdict) in table {
         let policy = policy(ipv4, ipv6);
@@ -177,6 +203,12 @@ fn connect_on_a_bound_socket() {
         ("none", "", "127.0.0.1", "10.0.0.5", Deny(EPERM)),
         ("", "none", "::1", "::1", Pass),
         ("", "none", "2001:db8::1", "::1", Deny(EPERM)),
+        ("loopback", "", "192.0.2.1", "127.0.0.1", Deny(EPERM)),
+        ("loopback", "", "127.0.0.1", "127.0.0.1", Pass),
+        ("loopback", "", "127.0.0.1", "10.0.0.5", Deny(EPERM)),
+        ("", "loopback", "::1", "::1", Pass),
+        ("", "loopback", "2001:db8::1", "::1", Deny(EPERM)),
+        ("", "loopback", "::1", "::", Deny(EPERM)),
     ];
     for (ipv4, ipv6, remote, local, verdict) in table {
         let policy = policy(ipv4, ipv6);
@@ -215,9 +247,10 @@ proptest! {
     /// one of the two that are always free: loopback, and the wildcard of an unassigned family.
     #[test]
     fn nothing_else_ever_comes_out(
-        ipv4 in prop_oneof![Just(""), Just("none"), Just("10.0.0.5"), Just("10.0.0.0/30"),
+        ipv4 in prop_oneof![Just(""), Just("none"), Just("loopback"), Just("10.0.0.5"), Just("10.0.0.0/30"),
                             Just("10.0.0.0/29\n!10.0.0.5\n10.0.0.1")],
-        ipv6 in prop_oneof![Just(""), Just("none"), Just("fd00::5"), Just("fd00::/126")],
+        ipv6 in prop_oneof![Just(""), Just("none"), Just("loopback"), Just("fd00::5"),
+                            Just("fd00::/126")],
         address in prop_oneof![
             Just(ip("0.0.0.0")), Just(ip("127.0.0.1")), Just(ip("::")), Just(ip("::1")),
             (0_u8..16).prop_map(|low| IpAddr::from([10, 0, 0, low])),

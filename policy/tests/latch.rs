@@ -39,8 +39,8 @@ fn read(text: &str) -> Result<Policy<'static>, Malformed> {
 }
 
 fn same(one: &Assignment, other: &Assignment) -> bool {
-    (one.is_unassigned(), one.is_forbidden(), one.primary())
-        == (other.is_unassigned(), other.is_forbidden(), other.primary())
+    let kind = |it: &Assignment| (it.is_unassigned(), it.is_forbidden(), it.is_loopback());
+    (kind(one), one.primary()) == (kind(other), other.primary())
         && one.allowed().as_slice() == other.allowed().as_slice()
 }
 
@@ -49,6 +49,12 @@ fn as_text() {
     for (ipv4, ipv6, text) in [
         ("", "", "-;-"),
         ("none", "", "none;-"),
+        ("loopback", "", "loopback;-"),
+        (
+            "10.0.0.5",
+            "loopback",
+            "10.0.0.5|10.0.0.5-10.0.0.5;loopback",
+        ),
         ("10.0.0.5", "none", "10.0.0.5|10.0.0.5-10.0.0.5;none"),
         (
             "10.0.0.5,10.1.0.0/24,!10.1.0.1",
@@ -88,6 +94,8 @@ fn malformed() {
         "|fd00::1-fd00::2;-",
         "-;|10.0.0.5-10.0.0.5",
         "none ;-",
+        "loopback ;-",
+        "loopback|127.0.0.1-127.0.0.1;-",
         "|1.0.0.0-1.0.0.1|;-",
     ] {
         assert!(read(text).is_err(), "{text:?}");

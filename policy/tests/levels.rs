@@ -331,6 +331,7 @@ fn the_rules_of_a_cgroup_are_carried() {
 fn list() -> impl Strategy<Value = Option<String>> {
     proptest::option::of(prop_oneof![
         Just("none".to_owned()),
+        Just("loopback".to_owned()),
         Just("0.0.0.0".to_owned()),
         Just("10.0.0.0/29".to_owned()),
         (0_u8..8).prop_map(|low| format!("10.0.0.{low}")),

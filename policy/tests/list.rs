@@ -42,6 +42,9 @@ fn what_is_taken() {
     assert_eq!(primary("FD00::5", Family::Ipv6), ip("fd00::5"));
     assert_eq!(primary("!10.0.0.7\n10.0.0.5", Family::Ipv4), ip("10.0.0.5"));
     assert!(parse("none", Family::Ipv4).unwrap().is_forbidden());
+    assert!(parse("loopback", Family::Ipv4).unwrap().is_loopback());
+    assert_eq!(primary("loopback", Family::Ipv4), ip("127.0.0.1"));
+    assert_eq!(primary(" loopback # only", Family::Ipv6), ip("::1"));
     assert!(parse("0.0.0.0", Family::Ipv4).unwrap().is_unassigned());
     assert!(parse("::", Family::Ipv6).unwrap().is_unassigned());
     assert!(allows("10.0.0.0/8", "10.255.255.255"));
@@ -94,6 +97,10 @@ fn every_mistake_has_its_line_and_its_name() {
         (v4, "10.0.0.0/08", 1, Problem::Syntax),
         (v4, "!", 1, Problem::Syntax),
         (v4, "!none", 1, Problem::Syntax),
+        (v4, "!loopback", 1, Problem::Syntax),
+        (v4, "Loopback", 1, Problem::Syntax),
+        (v4, "loopback\n10.0.0.5", 2, Problem::NotAlone),
+        (v4, "none\nloopback", 2, Problem::NotAlone),
         (v4, "10.0.0.5:80", 1, Problem::Syntax),
         (v4, "fd00::5", 1, Problem::Family),
         (v4, "::ffff:10.0.0.5", 1, Problem::Family),
@@ -191,6 +198,24 @@ fn narrowing() {
     assert_eq!(narrowed("10.0.0.5", "none"), Ok(None));
     assert_eq!(narrowed("none", "10.0.0.5"), Err("10.0.0.5".to_owned()));
     assert_eq!(narrowed("none", "none"), Ok(None));
+    // The loopback address may always be bound, so `loopback` asks for nothing more.
+    assert_eq!(narrowed("10.0.0.5", "loopback"), ok("127.0.0.1"));
+    assert_eq!(narrowed("10.0.0.0/24", "loopback"), ok("127.0.0.1"));
+    assert_eq!(narrowed("none", "loopback"), ok("127.0.0.1"));
+    assert_eq!(narrowed("loopback", "none"), Ok(None));
+    assert_eq!(narrowed("loopback", "loopback"), ok("127.0.0.1"));
+    assert_eq!(narrowed("loopback", "0.0.0.0"), ok("127.0.0.1"));
+    assert_eq!(narrowed("loopback", "127.0.0.1"), ok("127.0.0.1"));
+    assert_eq!(narrowed("loopback", "10.0.0.5"), Err("10.0.0.5".to_owned()));
+    assert_eq!(
+        narrowed("loopback", "127.0.0.0/8"),
+        Err("127.0.0.0".to_owned())
+    );
+    // A list within it is no more than it.
+    let mut outer = parse("loopback", Family::Ipv4).unwrap();
+    let inner = parse("127.0.0.1", Family::Ipv4).unwrap();
+    assert_eq!(outer.narrow(&inner, Family::Ipv4), Ok(()));
+    assert!(outer.is_loopback());
 }
 
 #[test]

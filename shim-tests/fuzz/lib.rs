@@ -58,9 +58,9 @@ fn text_of(bytes: &[u8], tokens: &[&str]) -> Vec<u8> {
     bytes.iter().flat_map(piece).collect()
 }
 
-const LIST: [&str; 20] = [
+const LIST: [&str; 21] = [
     "\n", ",", "!", "/", ".", ":", "::", "0", "10", "255", "/24", "/0", "10.0.0.", "10.0.0.5",
-    "fd00::", "ffff", "none", "0.0.0.0", "#", " ",
+    "fd00::", "ffff", "none", "loopback", "0.0.0.0", "#", " ",
 ];
 
 const RULES: [&str; 40] = [
@@ -106,13 +106,14 @@ const RULES: [&str; 40] = [
     "[1:2]",
 ];
 
-const CARRIED: [&str; 14] = [
+const CARRIED: [&str; 15] = [
     ";",
     "|",
     "-",
     ",",
     ";-",
     "none",
+    "loopback",
     "10.0.0.5",
     "10.0.0.5-",
     "|10.0.0.0-10.0.0.9",

@@ -109,6 +109,18 @@ fn dual_stack() {
             "::ffff:127.0.0.2",
         );
         becomes(&Shim::ipv6("none"), kind, "::", "::ffff:0.0.0.0");
+        becomes(
+            &Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "loopback"),
+            kind,
+            "::",
+            "::ffff:127.0.0.2",
+        );
+        becomes(&Shim::ipv6("loopback"), kind, "::", "::ffff:0.0.0.0");
+        becomes(&Shim::ipv4("loopback"), kind, "::", "::ffff:127.0.0.1");
+        let both = Shim::ipv4("loopback").var("IPADDR_IPV6", "loopback");
+        becomes(&both, kind, "::", "::1");
+        let no_ipv4 = Shim::ipv4("none").var("IPADDR_IPV6", "loopback");
+        becomes(&no_ipv4, kind, "::", "::1");
         is_refused(&Shim::ipv4("none"), kind, "::");
     }
     for kind in ["tcp6only", "udp6only"] {
@@ -230,6 +242,31 @@ fn none() {
         becomes(&Shim::ipv6("none"), "tcp6", "::1", "::1");
         becomes(&Shim::ipv6("none"), "tcp4", "0.0.0.0", "0.0.0.0");
     }
+}
+
+#[test]
+fn loopback() {
+    let ipv4 = Shim::ipv4("loopback");
+    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+        becomes(&ipv4, kind, "0.0.0.0", "127.0.0.1");
+        becomes(&ipv4, kind, "127.0.0.1", "127.0.0.1");
+        is_refused(&ipv4, kind, "127.0.0.2");
+    }
+    if !skip::ipv6() {
+        return;
+    }
+    let ipv6 = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "loopback");
+    for kind in kinds(&["tcp6only", "udp6only", "raw6"]) {
+        becomes(&ipv6, kind, "::", "::1");
+        becomes(&ipv6, kind, "::1", "::1");
+        is_refused(&ipv6, kind, "fd00::5");
+    }
+    let free = Shim::without().harness("bind", &["tcp6only", "::1", "0"]);
+    let port = free.words()[2];
+    let run = ipv6.harness("bind", &["tcp6only", "::", port]);
+    run.says(&format!("0 ::1 {port}"));
+    let run = ipv6.harness("bind", &["tcp6", "fd00::5", "0"]);
+    assert!(run.err.contains("IPv6 is confined to ::1"), "{}", run.err);
 }
 
 /// Nobody checks that the machine has the address: the kernel does.

@@ -156,6 +156,33 @@ fn none() {
     assert_eq!(source(&run), "0 127.7.0.3");
 }
 
+#[test]
+fn loopback() {
+    let listener = Listener::on("127.0.0.1");
+    let ipv4 = Shim::ipv4("loopback");
+    for kind in ["tcp4", "mptcp4"] {
+        let outcome = connect(&ipv4, kind, "127.0.0.1", &listener.port());
+        assert_eq!(outcome, "0 127.0.0.1");
+        let outcome = connect(&ipv4, kind, "0.0.0.0", &listener.port());
+        assert_eq!(outcome, "0 127.0.0.1");
+    }
+    assert_eq!(connect(&ipv4, "udp4", "127.0.0.2", "9"), "EPERM 0.0.0.0");
+    let run = ipv4.harness("connect", &["udp4", "127.0.0.2", "9", "0.0.0.0", "0"]);
+    assert_eq!(source(&run), "EPERM 127.0.0.1", "bound already");
+    if !skip::ipv6() {
+        return;
+    }
+    let ipv6 = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "loopback");
+    for kind in ["udp6", "udp6only"] {
+        assert_eq!(connect(&ipv6, kind, "::1", "9"), "0 ::1");
+        assert_eq!(connect(&ipv6, kind, "2001:db8::1", "9"), "EPERM ::");
+        let run = ipv6.harness("connect", &[kind, "2001:db8::1", "9", "::1", "0"]);
+        assert_eq!(source(&run), "EPERM ::1");
+    }
+    let outcome = connect(&ipv6, "udp6", "::ffff:127.0.0.1", "9");
+    assert_eq!(outcome, "0 ::ffff:127.0.0.2");
+}
+
 /// "a socket bound to an allowed address keeps its address and port"
 #[test]
 fn a_bound_socket_keeps_its_address_and_port() {

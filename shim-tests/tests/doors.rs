@@ -89,6 +89,8 @@ fn sends_of_ipv6() {
         // From loopback, as a connect would.
         let none = send(Shim::ipv6("none"));
         assert!(none.contains(" ::1 "), "{how}: {none}");
+        let loopback = send(Shim::ipv6("loopback"));
+        assert!(loopback.contains(" ::1 "), "{how}: {loopback}");
     }
 }
 
@@ -103,6 +105,12 @@ fn sends_of_a_forbidden_family() {
             "{how}: {run:?}"
         );
         assert!(run.err.contains("IPv4 is forbidden"), "{}", run.err);
+        let run = Shim::ipv4("loopback").harness("send", &["udp4", how, "127.0.0.3", &port]);
+        assert_eq!(
+            outcome(&run.words()),
+            ("EPERM", "0.0.0.0"),
+            "{how}: {run:?}"
+        );
     }
 }
 
@@ -235,6 +243,8 @@ fn the_sticky_source() {
     assert_eq!(set(Shim::ipv6("fd00::2"), "::1"), "0");
     assert_eq!(set(Shim::ipv6("fd00::2"), "fd00::3"), "EPERM");
     assert_eq!(set(Shim::ipv6("none"), "fd00::3"), "EPERM");
+    assert_eq!(set(Shim::ipv6("loopback"), "fd00::3"), "EPERM");
+    assert_eq!(set(Shim::ipv6("loopback"), "::1"), "0");
     assert_eq!(set(Shim::ipv6("nonsense"), "fd00::3"), "EPERM");
 }
 
@@ -262,11 +272,15 @@ fn listen_on_an_unbound_socket() {
     assert_eq!(listen(&shim, &["tcp4", "wildcard"]), "EPERM 0.0.0.0");
     assert_eq!(listen(&Shim::ipv4("none"), &["tcp4"]), "EPERM 0.0.0.0");
     assert_eq!(listen(&Shim::ipv4("nonsense"), &["tcp4"]), "EPERM 0.0.0.0");
+    assert_eq!(listen(&Shim::ipv4("loopback"), &["tcp4"]), "0 127.0.0.1");
     if skip::ipv6() {
         assert_eq!(listen(&shim, &["tcp6"]), "0 ::ffff:127.0.0.2");
         assert_eq!(listen(&shim, &["tcp6only"]), "0 ::");
         assert_eq!(listen(&Shim::ipv6("::1"), &["tcp6"]), "0 ::1");
         assert_eq!(listen(&Shim::ipv6("none"), &["tcp6only"]), "EPERM ::");
+        assert_eq!(listen(&Shim::ipv6("loopback"), &["tcp6only"]), "0 ::1");
+        let confined = shim.clone().var("IPADDR_IPV6", "loopback");
+        assert_eq!(listen(&confined, &["tcp6"]), "0 ::ffff:127.0.0.2");
     }
     // No socket to listen on, and not bound by the attempt.
     for shim in [&bare, &shim] {

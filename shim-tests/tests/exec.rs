@@ -208,3 +208,26 @@ fn the_rest_of_the_environment() {
         assert!(!run.out.contains("IPADDR_LATCH"), "{}", run.out);
     }
 }
+
+/// Over two execs, with the variable and without.
+#[test]
+fn loopback_is_carried() {
+    if !skip::ipv6() {
+        return;
+    }
+    let policy = PolicyDir::new();
+    policy.write("", "ipv6", "loopback\n");
+    let shim = Shim::policy(policy.path());
+    let bind = |shim: &Shim, script: &str| {
+        let bind = harness("bind");
+        let arguments = ["-c", script, bind.to_str().expect("UTF-8")];
+        let run = shim.run("sh", &arguments);
+        run.words()[..2].join(" ")
+    };
+    let twice = "sh -c 'exec \"$0\" tcp6only :: 0' \"$0\"; exit";
+    assert_eq!(bind(&shim, twice), "0 ::1");
+    // `none` allows the same address.
+    policy.write("", "ipv6", "none\n");
+    let narrowed = shim.clone().var("IPADDR_IPV6", "loopback");
+    assert_eq!(bind(&narrowed, twice), "0 ::1");
+}

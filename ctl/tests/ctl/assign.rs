@@ -53,6 +53,23 @@ fn none_is_for_the_other_family() {
 }
 
 #[test]
+fn loopback_is_for_the_other_family_too() {
+    let ctl = Ctl::new();
+    ctl.line("assign /a 127.0.0.2 loopback").fine();
+    assert_eq!(ctl.text("a/ipaddr.ipv6").as_deref(), Some("loopback\n"));
+    ctl.line("assign /b loopback").fine();
+    assert_eq!(ctl.text("b/ipaddr.ipv4").as_deref(), Some("loopback\n"));
+    ctl.line("assign /c 127.0.0.2 fd00::2 loopback")
+        .fails(EINVAL, "EINVAL: \"loopback\": expected it for a family");
+    ctl.line("assign /c none loopback")
+        .fails(EINVAL, "EINVAL: \"loopback\": expected no other entry");
+    // It is part of whatever a level above assigns, and allows nothing else below.
+    ctl.line("assign /a/b loopback").fine();
+    ctl.line("assign /b/c 127.0.0.2")
+        .fails(EPERM, "127.0.0.2 is outside what");
+}
+
+#[test]
 fn modes_whatever_the_umask() {
     let ctl = Ctl::new();
     let program = format!("umask 077; exec {PROGRAM} assign web/a 127.0.0.2");

@@ -319,3 +319,35 @@ fn a_process_and_its_latch() {
     );
     drop(process);
 }
+
+#[test]
+fn loopback() {
+    let ctl = Ctl::new();
+    ctl.0.write("web", "ipv4", "127.66.0.5\n");
+    ctl.0.write("web", "ipv6", "loopback\n");
+    for (call, answer) in [
+        (
+            "bind [::]:80",
+            "bind [::]:80/tcp: allowed, becomes [::ffff:127.66.0.5]:80\n  IPv6: loopback (only \
+             ::1, wildcards become it)",
+        ),
+        (
+            "bind --v6only [::]:80",
+            "bind [::]:80/tcp: allowed, becomes [::1]:80\n  IPv6: loopback",
+        ),
+        (
+            "connect [::1]:80",
+            "connect [::1]:80/tcp: allowed, leaves from ::1\n",
+        ),
+    ] {
+        let said = ctl.line(&format!("explain --cgroup /web {call}")).fine();
+        assert!(said.starts_with(answer), "{said}");
+    }
+    let refused = ctl.line("explain --cgroup /web connect [2001:db8::1]:80");
+    assert_eq!(refused.status, FOUND);
+    assert!(
+        refused.out.contains("refused with EPERM"),
+        "{}",
+        refused.out
+    );
+}

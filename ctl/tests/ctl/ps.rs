@@ -85,6 +85,13 @@ fn with_and_without_the_library() {
     assert_row(&ctl, late.pid(), "on_demand", &free, "yes", "-");
     assert_eq!(late.bind_wildcard(), "0.0.0.0");
     assert_row(&ctl, late.pid(), "on_demand", &free, "yes", "no IPv6");
+    let confined = shim
+        .clone()
+        .var("IPADDR_IPV6", "loopback")
+        .cgroup(&restricted)
+        .on_demand();
+    let both = format!("{two}; IPv6 on loopback");
+    assert_row(&ctl, confined.pid(), "on_demand", &restricted, "yes", &both);
     // So it is where there are rules only.
     ctl.0.write(free.name(), "ipv6", "::\n");
     ctl.0.write(free.name(), "rules", "-A BIND -j ACCEPT\n");
@@ -105,7 +112,7 @@ fn with_and_without_the_library() {
     drop(without);
     let outside = Shim::without().on_demand();
     assert_eq!(row(&ctl, outside.pid()), None, "its cgroup has no policy");
-    drop((held, own, late, ruled, outside));
+    drop((held, own, late, confined, ruled, outside));
     drop((restricted, free));
 }
 

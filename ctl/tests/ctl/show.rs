@@ -97,6 +97,23 @@ fn for_programs() {
     assert!(mistake.contains("db/ipaddr.ipv6:1"), "{mistake}");
 }
 
+#[test]
+fn loopback() {
+    let ctl = Ctl::new();
+    let file = ctl.0.write("web", "ipv6", "loopback\n");
+    let line = format!(
+        "IPv6: loopback (only ::1, wildcards become it), by {}:1\n",
+        file.display()
+    );
+    let shown = ctl.line("show /web").fine();
+    assert!(shown.contains(&line), "{shown}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&ctl.line("show --json /web").out).expect("JSON");
+    assert_eq!(shown["ipv6"]["state"], "loopback");
+    assert_eq!(shown["ipv6"]["address"], "::1");
+    ctl.line("check").fine();
+}
+
 /// As the library refuses them, and with its messages.
 #[test]
 fn what_cant_be_used() {

@@ -10,7 +10,7 @@ use crate::place::Place;
 /// How many sockets a program has at once.
 pub const SLOTS: usize = 4;
 
-/// The addresses that are assigned. Other tests have rows for lists and `none`.
+/// The addresses that are assigned. Other tests have rows for lists, `none` and `loopback`.
 pub const ASSIGNED_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const OTHER_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 const ABSENT_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

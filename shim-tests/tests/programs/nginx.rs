@@ -112,6 +112,26 @@ fn nginx_on_both() {
     nginx.server.refuses_on(&["127.0.0.1", "127.77.57.2"]);
 }
 
+/// The usual configuration on a host whose IPv6 is nobody's.
+#[test]
+fn nginx_on_both_with_ipv6_on_loopback() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let shim = Shim::ipv4("127.77.73.1").var("IPADDR_IPV6", "loopback");
+    let mut nginx = Nginx::start(&shim, "listen PORT; listen [::]:PORT;");
+    nginx.server.listens_on(&["127.77.73.1", "::1"]);
+    nginx.server.answers_on("127.77.73.1", HTTP);
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.0.0.1", "127.77.73.2"]);
+}
+
+#[test]
+fn nginx_dual_stack_with_ipv6_on_loopback() {
+    let shim = Shim::ipv4("127.77.74.1").var("IPADDR_IPV6", "loopback");
+    dual_stack(&shim, "127.77.74.1");
+}
+
 #[test]
 fn nginx_proxies_from_the_address() {
     if !skip::command("nginx") {
