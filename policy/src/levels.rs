@@ -1,6 +1,26 @@
 //! The levels of a process's policy, from the root inward: the policy directory's, which mirrors the
-//! cgroup tree, then the process's own variables. Each narrows what is there, which is at first what
-//! the process had before execve(2).
+//! cgroup tree, then the process's own variables. Each narrows what the levels around it allow.
+//!
+//! What the process had before execve(2), its latch, is no level among them. The levels are read as
+//! a new process reads them, with the same conflicts between them, and only what all of them come to
+//! is held against the latch, family by family ([`Assignment::hold_to`]):
+//!
+//! | the levels allow | the process has |
+//! | --- | --- |
+//! | nothing is assigned there | the latch |
+//! | all of the latch, or more | the latch, its primary address too |
+//! | a part of the latch | that part |
+//! | anything else | a conflict: no policy that can be used |
+//!
+//! Whatever comes out of this and is carried over the next execve(2) comes out of that unchanged: it
+//! is a part of the levels, or they are it. Holding each level against the latch on its own would
+//! not do: a file that allows more than the latch and less than its own directory would be a
+//! conflict, though the variable that has made the latch narrower is still there. A process that is
+//! moved gets the levels of its new cgroup, less what it didn't have before.
+//!
+//! Rules for ports and peers aren't carried, only the cgroups that they are of. Those of the latch
+//! come first, as outer levels, except where the process's own cgroup has them anyhow; so the order
+//! is the same after each execve(2).
 //!
 //! The files are read by whoever calls: [`Files`].
 
@@ -9,10 +29,13 @@ use core::net::IpAddr;
 
 use crate::errno::Errno;
 use crate::list::{self, Family, Separator};
-use crate::policy::{Assignment, Policy};
+use crate::policy::{Assignment, Held, Policy};
 use crate::rules::{Builder, RuleSet};
 use crate::text::{Printable, Sink, Text};
 use crate::{cgroup, latch};
+
+/// The families, in the order in which a level is read.
+const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 /// The files that a level may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +226,9 @@ pub fn read<'a, 'r>(
             depth: 0,
         },
     };
-    reading.read_latched_lists(given.latch)?;
+    for family in FAMILIES {
+        reading.narrowing.policy.family_mut(family).clear();
+    }
     if let Some((directory, own)) = given.cgroup {
         reading.read_latched_rules(directory)?;
         let last = cgroup::levels(own).count();
@@ -216,8 +241,9 @@ pub fn read<'a, 'r>(
             }
         }
     }
-    let is_to_be_carried = reading.has_something();
+    let is_to_be_carried = given.latch.is_some() || reading.has_something();
     reading.read_variables(given)?;
+    reading.hold_to_latch(given)?;
     let (carried, limits) = (reading.carried, reading.narrowing.limits);
     Ok(Levels {
         rules: (!rules.is_empty()).then(|| rules.finish(&carried)),
@@ -235,17 +261,6 @@ struct Reading<'a, 'n, 'p, 'r, F, M> {
 }
 
 impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
-    /// What the process had before execve(2), or nothing.
-    fn read_latched_lists(&mut self, latch: Option<&[u8]>) -> Result<(), Unusable> {
-        for family in [Family::Ipv4, Family::Ipv6] {
-            self.narrowing.policy.family_mut(family).clear();
-            if let Some(text) = latch {
-                self.narrowing.narrow(family, Place::Latch, text)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The rules of the cgroups that the process had before execve(2), those aside that it will
     /// have anyhow.
     fn read_latched_rules(&mut self, directory: &'a [u8]) -> Result<(), Unusable> {
@@ -281,7 +296,7 @@ impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
             name,
         };
         let mut has_files = false;
-        for family in [Family::Ipv4, Family::Ipv6] {
+        for family in FAMILIES {
             let file = of_level(FileName::List(family));
             if let Some(text) = read_file(self.files, self.narrowing.mistakes, &file)? {
                 has_files = true;
@@ -329,6 +344,49 @@ impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
 
     fn has_something(&self) -> bool {
         !self.rules.is_empty() || self.narrowing.limits.iter().any(Option::is_some)
+    }
+
+    /// Holds what the levels come to against what the process had before execve(2).
+    fn hold_to_latch(&mut self, given: &Given<'a>) -> Result<(), Unusable> {
+        let Some(latch) = given.latch else {
+            return Ok(());
+        };
+        for family in FAMILIES {
+            let Narrowing {
+                mistakes,
+                level,
+                policy,
+                limits,
+            } = &mut self.narrowing;
+            Place::Latch.parse(latch, family, level, *mistakes)?;
+            let read = policy.family_mut(family);
+            let line = read.line;
+            let limit = slot(limits, family);
+            match (read.hold_to(level, family), *limit) {
+                (Ok(Held::Latch), _) => *limit = Some(Place::Latch),
+                (Ok(Held::Levels), _) => {}
+                (Err(address), Some(place)) => {
+                    let line = self.line_of(place, given, address).unwrap_or(line);
+                    let outer = Outer(Place::Latch, 1);
+                    let why = (place, ":", line, ": ", address, outer);
+                    return Err(say(self.narrowing.mistakes, &why));
+                }
+                // Nothing that isn't assigned is in conflict.
+                (Err(_), None) => return Err(Unusable),
+            }
+        }
+        Ok(())
+    }
+
+    /// The line of a list that asks for `address`. Its text is gone by now, so it is read again.
+    fn line_of(&mut self, place: Place<'_>, given: &Given<'_>, address: IpAddr) -> Option<u32> {
+        let text = match place {
+            Place::File(file) => self.files.read(&file).ok()??,
+            Place::Variable(Family::Ipv4) => given.ipv4?,
+            Place::Variable(Family::Ipv6) => given.ipv6?,
+            Place::Latch => given.latch?,
+        };
+        Some(place.line_of(text, address)).filter(|&line| line != 0)
     }
 }
 

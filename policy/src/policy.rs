@@ -16,6 +16,28 @@ enum State {
     Loopback = 3,
 }
 
+impl State {
+    /// The higher, the less is allowed: each allows a part of what those below it allow. (Two that
+    /// are assigned have to be compared by their addresses.)
+    const fn narrowness(self) -> u8 {
+        match self {
+            Self::Unassigned => 0,
+            Self::Assigned => 1,
+            Self::Loopback => 2,
+            Self::Forbidden => 3,
+        }
+    }
+}
+
+/// Which of two assignments a process has, see [`Assignment::hold_to`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// That of the latch.
+    Latch,
+    /// That of the levels, which is a part of the latch's, or the latch says nothing.
+    Levels,
+}
+
 /// The assignment of one family: nothing, nothing but loopback (in two ways), or a set of addresses.
 ///
 /// Every field is a number, a `bool` or a fieldless enum for which zero is valid: all bytes zero
@@ -138,15 +160,16 @@ impl Assignment {
     /// Narrows this assignment to that of the next level inward.
     ///
     /// A level without a plain address keeps the primary of the levels around it, where it allows
-    /// that address at all. `none` and `loopback` are part of every assignment, and of each other:
-    /// both allow the loopback address, which every assignment does.
+    /// that address at all. `none` and `loopback` are part of every assignment, because the loopback
+    /// address may always be bound; but `none` stays `none`, and refuses wildcards, whatever lies
+    /// within it.
     ///
     /// # Errors
     /// The lowest address that `inner` asks for and this assignment doesn't allow; this assignment
     /// is then as it was.
     pub fn narrow(&mut self, inner: &Self, family: Family) -> Result<(), IpAddr> {
         let outside = match (self.state, inner.state) {
-            (_, State::Unassigned) => return Ok(()),
+            (_, State::Unassigned) | (State::Forbidden, State::Loopback) => return Ok(()),
             (State::Unassigned, _) | (_, State::Forbidden | State::Loopback) => None,
             (_, State::Assigned) => inner.allowed.first_outside(&self.allowed),
         };
@@ -156,14 +179,56 @@ impl Assignment {
         let kept = self
             .primary()
             .filter(|&primary| inner.allowed.contains(primary));
-        // A list that `loopback` allows holds the loopback address and no other.
-        if !(self.is_loopback() && inner.state == State::Assigned) {
-            self.state = inner.state;
+        // What is left is a list within a list, or within `loopback`, where it can hold the loopback
+        // address only and so says the same.
+        let state = self.state;
+        self.copy_from(inner);
+        if state == State::Loopback && inner.state == State::Assigned {
+            self.state = state;
         }
-        self.line = inner.line;
         self.set_primary(inner.primary().or(kept));
-        self.allowed.copy_from(&inner.allowed);
         Ok(())
+    }
+
+    /// Holds this assignment, which was read anew, against the one that the process had before
+    /// execve(2). [`crate::levels`] says what comes of it, and why.
+    ///
+    /// # Errors
+    /// The lowest address that this assignment asks for and the latch doesn't allow; this assignment
+    /// is then as it was.
+    pub fn hold_to(&mut self, latch: &Self, family: Family) -> Result<Held, IpAddr> {
+        let is_of_levels = match (self.state, latch.state) {
+            (State::Assigned, State::Assigned) => {
+                match self.allowed.first_outside(&latch.allowed) {
+                    // The same addresses: the latch's primary stays.
+                    _ if latch.allowed.first_outside(&self.allowed).is_none() => false,
+                    None => true,
+                    Some(number) => return Err(family.address(number)),
+                }
+            }
+            // Every other state is a part of each that comes before it, or all of it.
+            (read, latch) => read.narrowness() > latch.narrowness(),
+        };
+        let kept = latch
+            .primary()
+            .filter(|&primary| self.allowed.contains(primary));
+        if is_of_levels {
+            self.set_primary(self.primary().or(kept));
+            return Ok(Held::Levels);
+        }
+        self.copy_from(latch);
+        Ok(if latch.is_unassigned() {
+            Held::Levels
+        } else {
+            Held::Latch
+        })
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.state = other.state;
+        self.line = other.line;
+        self.set_primary(other.primary());
+        self.allowed.copy_from(&other.allowed);
     }
 
     fn set_primary(&mut self, primary: Option<u128>) {

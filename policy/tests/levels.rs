@@ -3,82 +3,13 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use ipaddr_policy::latch::Latch;
-use ipaddr_policy::levels::{self, FileProblem, Files, Given, LevelFile, Mistakes, Unusable};
+use ipaddr_policy::levels::Given;
 use ipaddr_policy::rules::{Chain, Protocol};
-use ipaddr_policy::text::{Shown, Text};
-use ipaddr_policy::{Assignment, Policy, Request, Verdict, judge};
+use ipaddr_policy::{Policy, Request, Verdict, judge};
 use proptest::prelude::*;
-use support::builder;
-
-/// A policy directory: paths below it, and what the files hold.
-#[derive(Clone, Debug, Default)]
-struct Tree(BTreeMap<String, String>);
-
-impl Tree {
-    /// With these files.
-    fn of(files: &[(&str, &str)]) -> Self {
-        let own = |&(path, text): &(&str, &str)| (path.to_owned(), text.to_owned());
-        Self(files.iter().map(own).collect())
-    }
-
-    /// The policy of a process in `cgroup` with these variables, or the message.
-    fn policy(&self, cgroup: &str, given: Given<'_>) -> Result<Policy<'static>, String> {
-        let mut policy = Policy::UNASSIGNED;
-        let mut level = Assignment::UNASSIGNED;
-        let said = Said::default();
-        let given = Given {
-            cgroup: Some((b"DIR", cgroup.as_bytes())),
-            ..given
-        };
-        let mut files = self.clone();
-        let read = levels::read(
-            &given,
-            &mut files,
-            &said,
-            &mut level,
-            &mut policy,
-            builder(256),
-        );
-        match read {
-            Ok(read) => {
-                policy.rules = read.rules.map(|rules| &*Box::leak(Box::new(rules)));
-                Ok(policy)
-            }
-            Err(Unusable) => Err(said.0.take()),
-        }
-    }
-}
-
-impl Files for Tree {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
-        let path = Shown(file).to_string();
-        let path = path.strip_prefix("DIR/").expect("below the directory");
-        Ok(self.0.get(path).map(String::as_bytes))
-    }
-
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        let file = Shown(file).to_string();
-        let file = file.strip_prefix("DIR/").expect("below the directory");
-        let folder = file.strip_suffix(file.rsplit('/').next().expect("a name"));
-        self.0
-            .keys()
-            .any(|path| path.starts_with(folder.expect("its end")))
-    }
-}
-
-/// The last message.
-#[derive(Default)]
-struct Said(std::cell::RefCell<String>);
-
-impl Mistakes for Said {
-    fn take(&self, why: &impl Text) {
-        *self.0.borrow_mut() = Shown(why).to_string();
-    }
-}
+use support::{Tree, latch};
 
 fn nothing() -> Given<'static> {
     Given::default()
@@ -304,7 +235,7 @@ fn the_rules_of_a_cgroup_are_carried() {
         };
         (1..4).filter(refuses).collect()
     };
-    let text = |policy: &Policy<'_>| Shown(Latch(policy)).to_string();
+    let text = latch;
     // What lies below the last rules isn't of the name.
     let first = read("/web/a/b", None);
     let web = "10.0.0.5|10.0.0.5-10.0.0.5;-;/web/a";

@@ -201,7 +201,7 @@ fn narrowing() {
     // The loopback address may always be bound, so `loopback` asks for nothing more.
     assert_eq!(narrowed("10.0.0.5", "loopback"), ok("127.0.0.1"));
     assert_eq!(narrowed("10.0.0.0/24", "loopback"), ok("127.0.0.1"));
-    assert_eq!(narrowed("none", "loopback"), ok("127.0.0.1"));
+    assert_eq!(narrowed("none", "loopback"), Ok(None));
     assert_eq!(narrowed("loopback", "none"), Ok(None));
     assert_eq!(narrowed("loopback", "loopback"), ok("127.0.0.1"));
     assert_eq!(narrowed("loopback", "0.0.0.0"), ok("127.0.0.1"));

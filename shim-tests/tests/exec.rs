@@ -147,6 +147,88 @@ fn with_a_variable() {
     assert_eq!(out, "EPERM 0.0.0.0", "{err}");
 }
 
+/// What each of three programs in a chain binds to: one that the shell executes beside itself, one of
+/// a shell within, and the last.
+fn chain(shim: &Shim, before: &str) -> (Vec<String>, String) {
+    let bind = "\"$0\" tcp4 0.0.0.0 0";
+    let script = format!("{before} {bind}; sh -c '{bind}; env {bind}; exec {bind}' \"$0\"");
+    let program = harness("bind");
+    let program = program.to_str().expect("UTF-8");
+    let run = shim.run("sh", &["-c", &script, program]);
+    let words = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().take(2).collect();
+        words.join(" ")
+    };
+    (run.out.lines().map(words).collect(), run.err)
+}
+
+/// A variable narrows what a file allows, for as many programs as there are.
+#[test]
+fn a_variable_that_narrows_a_file() {
+    for (file, variable, expected) in [
+        ("127.0.0.2\n127.0.0.3\n", "127.0.0.3", "0 127.0.0.3"),
+        ("127.0.0.0/24\n!127.0.0.9\n", "127.0.0.3", "0 127.0.0.3"),
+        (
+            "127.0.0.0/24\n",
+            "127.0.0.3,127.0.0.0/28,!127.0.0.4",
+            "0 127.0.0.3",
+        ),
+        ("127.0.0.2\n127.0.0.3\n", "none", "EPERM 0.0.0.0"),
+    ] {
+        let policy = PolicyDir::new();
+        policy.write("", "ipv4", file);
+        let shim = Shim::policy(policy.path()).var("IPADDR_IPV4", variable);
+        for before in ["", "unset IPADDR_IPV4;"] {
+            let (out, err) = chain(&shim, before);
+            assert_eq!(out, [expected; 4], "{file:?} {variable} {before}: {err}");
+            assert!(!err.contains("is outside"), "{err}");
+        }
+    }
+}
+
+/// Nor does a level below change what a variable has narrowed; but in conflict with it is in conflict.
+#[test]
+fn a_variable_that_narrows_a_level_below() {
+    let Some((cgroup, policy)) = cgroups() else {
+        return;
+    };
+    policy.write("", "ipv4", "127.0.0.0/24\n");
+    let shim = Shim::policy(policy.path())
+        .cgroup(&cgroup)
+        .var("IPADDR_IPV4", "127.0.0.3");
+    let (out, err) = chain(&shim, "");
+    assert_eq!(out, ["0 127.0.0.3"; 4], "{err}");
+    let (out, err) = chain(&shim, "export IPADDR_IPV4=127.0.0.2;");
+    assert_eq!(out, ["EPERM 0.0.0.0"; 4], "{err}");
+    let expected = "IPADDR_IPV4:1: 127.0.0.2 is outside what IPADDR_LATCH:1 allows";
+    assert!(err.contains(expected), "{err}");
+}
+
+/// Moved to a cgroup that allows more, a process has what it had.
+#[test]
+fn into_a_wider_one() {
+    let Some((from, policy)) = cgroups() else {
+        return;
+    };
+    let to = Cgroup::v2().expect("there is one");
+    policy.write(to.name(), "ipv4", "127.0.0.4\n127.0.0.0/28\n");
+    let shim = Shim::policy(policy.path()).cgroup(&from);
+    let (out, err) = bind_after_move(&shim, &to, "exec");
+    assert_eq!(out, "0 127.0.0.2", "{err}");
+    let (out, err) = bind_after_move(&shim, &to, "exec env");
+    assert_eq!(out, "0 127.0.0.2", "{err}");
+}
+
+/// A rule's source that a variable has taken away is no conflict in the next program.
+#[test]
+fn a_source_that_a_variable_takes_away() {
+    let snat = "-A CONNECT -d 192.0.2.0/24 -j SNAT --to-source 127.0.0.3\n";
+    let policy = PolicyDir::with_rules("127.0.0.2\n127.0.0.3\n", snat);
+    let shim = Shim::policy(policy.path()).var("IPADDR_IPV4", "127.0.0.2");
+    let (out, err) = chain(&shim, "");
+    assert_eq!(out, ["0 127.0.0.2"; 4], "{err}");
+}
+
 /// What can't be covered: an environment that is given up.
 #[test]
 fn without_the_environment() {
@@ -226,8 +308,11 @@ fn loopback_is_carried() {
     };
     let twice = "sh -c 'exec \"$0\" tcp6only :: 0' \"$0\"; exit";
     assert_eq!(bind(&shim, twice), "0 ::1");
-    // `none` allows the same address.
+    let narrowed = shim.clone().var("IPADDR_IPV6", "none");
+    let unset = format!("unset IPADDR_IPV6; {twice}");
+    assert_eq!(bind(&narrowed, &unset), "EPERM ::");
+    // `none` is narrower than `loopback`, and stays so.
     policy.write("", "ipv6", "none\n");
-    let narrowed = shim.clone().var("IPADDR_IPV6", "loopback");
-    assert_eq!(bind(&narrowed, twice), "0 ::1");
+    let no_conflict = shim.clone().var("IPADDR_IPV6", "loopback");
+    assert_eq!(bind(&no_conflict, twice), "EPERM ::");
 }

@@ -1,11 +1,16 @@
-//! What the tests of rules share: memory for them.
+//! What the tests share: memory for rules, policy directories without files, and policies to compare.
 
 // Each test uses its part.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
+
+use ipaddr_policy::latch::Latch;
+use ipaddr_policy::levels::{self, FileProblem, Files, Given, LevelFile, Mistakes, Unusable};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet};
-use ipaddr_policy::text::Shown;
+use ipaddr_policy::text::{Shown, Text};
+use ipaddr_policy::{Assignment, Family, Policy};
 
 /// A builder with room for so many rules; its memory is never given back.
 pub fn builder(rules: usize) -> Builder<'static> {
@@ -25,4 +30,100 @@ pub fn rules(text: &str) -> Result<RuleSet<'static>, String> {
         Ok(()) => Ok(builder.finish(&"")),
         Err(error) => Err(Shown(("rules:", error)).to_string()),
     }
+}
+
+/// A policy directory: paths below it, and what the files hold.
+#[derive(Clone, Debug, Default)]
+pub struct Tree(pub BTreeMap<String, String>);
+
+impl Tree {
+    /// With these files.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let own = |&(path, text): &(&str, &str)| (path.to_owned(), text.to_owned());
+        Self(files.iter().map(own).collect())
+    }
+
+    /// The policy of a process in `cgroup` with these variables, or the message.
+    pub fn policy(&self, cgroup: &str, given: Given<'_>) -> Result<Policy<'static>, String> {
+        let mut policy = Policy::UNASSIGNED;
+        let mut level = Assignment::UNASSIGNED;
+        let said = Said::default();
+        let given = Given {
+            cgroup: Some((b"DIR", cgroup.as_bytes())),
+            ..given
+        };
+        let mut files = self.clone();
+        let read = levels::read(
+            &given,
+            &mut files,
+            &said,
+            &mut level,
+            &mut policy,
+            builder(256),
+        );
+        match read {
+            Ok(read) => {
+                policy.rules = read.rules.map(|rules| &*Box::leak(Box::new(rules)));
+                Ok(policy)
+            }
+            Err(Unusable) => Err(said.0.take()),
+        }
+    }
+}
+
+impl Files for Tree {
+    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+        let path = Shown(file).to_string();
+        let path = path.strip_prefix("DIR/").expect("below the directory");
+        Ok(self.0.get(path).map(String::as_bytes))
+    }
+
+    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
+        let file = Shown(file).to_string();
+        let file = file.strip_prefix("DIR/").expect("below the directory");
+        let folder = file.strip_suffix(file.rsplit('/').next().expect("a name"));
+        self.0
+            .keys()
+            .any(|path| path.starts_with(folder.expect("its end")))
+    }
+}
+
+/// The last message.
+#[derive(Default)]
+struct Said(std::cell::RefCell<String>);
+
+impl Mistakes for Said {
+    fn take(&self, why: &impl Text) {
+        *self.0.borrow_mut() = Shown(why).to_string();
+    }
+}
+
+/// What a process with this policy hands on to what it executes.
+pub fn latch(policy: &Policy<'_>) -> String {
+    Shown(Latch(policy)).to_string()
+}
+
+/// Whether two policies have the same files of rules, in the same order, and carry the same.
+pub fn same_rules(one: &Policy<'_>, other: &Policy<'_>) -> bool {
+    let files = |policy: &Policy<'_>| -> Vec<(Vec<u8>, usize)> {
+        let names = policy.rules.iter().flat_map(|rules| rules.names());
+        names.map(|(name, rules)| (name.to_vec(), rules)).collect()
+    };
+    files(one) == files(other) && latch(one) == latch(other)
+}
+
+/// What an IPv4 assignment allows: `none`, or its ranges.
+pub fn summary(assignment: &Assignment) -> String {
+    if assignment.is_forbidden() {
+        return "none".to_owned();
+    }
+    let ranges = assignment.allowed().as_slice().iter().map(|range| {
+        let [first, last] = [range.first, range.last].map(|number| Family::Ipv4.address(number));
+        match range.last - range.first {
+            0 => first.to_string(),
+            1 => format!("{first} {last}"),
+            _ => format!("{first}-{last}"),
+        }
+    });
+    ranges.collect::<Vec<_>>().join(" ")
 }
