@@ -17,7 +17,20 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn open(path: &CStr) -> Result<Self, Errno> {
-        Self::open_with(path, libc::O_RDONLY)
+        Self::open_at(AT_FDCWD, path)
+    }
+
+    /// The same, from a directory.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn open_at(folder: c_int, path: &CStr) -> Result<Self, Errno> {
+        Self::open_with(folder, path, libc::O_RDONLY)
+    }
+
+    /// The number, for a system call.
+    pub const fn descriptor(&self) -> c_int {
+        self.0
     }
 
     /// openat(2) of a folder, to be listed.
@@ -25,7 +38,7 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn open_folder(path: &CStr) -> Result<Self, Errno> {
-        Self::open_with(path, libc::O_DIRECTORY | libc::O_RDONLY)
+        Self::open_with(AT_FDCWD, path, libc::O_DIRECTORY | libc::O_RDONLY)
     }
 
     /// getdents64(2): some of the folder's entries, and how many bytes they take; 0 at the end.
@@ -44,12 +57,16 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn append(path: &CStr) -> Result<Self, Errno> {
-        Self::open_with(path, libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY)
+        Self::open_with(
+            AT_FDCWD,
+            path,
+            libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY,
+        )
     }
 
-    fn open_with(path: &CStr, flags: c_int) -> Result<Self, Errno> {
+    fn open_with(folder: c_int, path: &CStr, flags: c_int) -> Result<Self, Errno> {
         let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let arguments = [word(AT_FDCWD), path.as_ptr().addr(), word(flags), 0o644];
+        let arguments = [word(folder), path.as_ptr().addr(), word(flags), 0o644];
         // SAFETY: the path is NUL-terminated; openat reads it and nothing else.
         let fd = unsafe { syscall(libc::SYS_openat, arguments) }?;
         c_int::try_from(fd)

@@ -24,6 +24,7 @@ mod bind;
 mod by_number;
 mod cmsg;
 mod connect;
+mod coverage;
 mod datagrams;
 mod descriptors;
 mod entry;
@@ -61,5 +62,6 @@ fn load() {
     real::resolve();
     log::check_level();
     assignment::load();
+    coverage::check_command(settings::get());
     errno.set();
 }

@@ -95,6 +95,14 @@ pub fn refused(call: &str, fd: c_int, endpoint: SocketAddr, answer: &str, why: &
     }
 }
 
+/// What else is wrong.
+#[cold]
+pub fn error(text: &impl Text) {
+    if wants(Level::Error) {
+        line(text);
+    }
+}
+
 /// A policy that can't be used: said once, and again only if the reason changes.
 #[cold]
 pub fn mistake(why: &impl Text) {

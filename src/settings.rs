@@ -34,6 +34,8 @@ pub struct Settings {
     pub log: Option<&'static CStr>,
     /// `$IPADDR_LOG_FILE`, not with `AT_SECURE`.
     pub log_file: Option<&'static CStr>,
+    /// `$IPADDR_CHECK_COMMAND`, see [`crate::coverage`]; not with `AT_SECURE`.
+    pub check_command: Option<&'static CStr>,
     /// Which file descriptor 2 was, a device and an inode; a daemon may use the number for a
     /// client's socket later.
     pub stderr: Option<(u64, u64)>,
@@ -51,6 +53,7 @@ static NONE: Settings = Settings {
     latch: None,
     log: None,
     log_file: None,
+    check_command: None,
     stderr: None,
 };
 
@@ -164,6 +167,7 @@ impl Settings {
             Some(b"POLICY_DIR") if trusted => &mut self.policy_dir,
             Some(b"CGROUP_CONTROLLER") if trusted => &mut self.cgroup_controller,
             Some(b"LOG_FILE") if trusted => &mut self.log_file,
+            Some(b"CHECK_COMMAND") if trusted => &mut self.check_command,
             Some(b"IPV4") => &mut self.ipv4,
             Some(b"IPV6") => &mut self.ipv6,
             // Reserved, and never filled.

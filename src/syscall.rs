@@ -7,6 +7,8 @@
 use core::arch::asm;
 use core::ffi::{c_int, c_long};
 
+use ipaddr_policy::program::Ids;
+
 use crate::errno::Errno;
 
 /// Makes a system call; arguments that it doesn't take are ignored.
@@ -43,6 +45,20 @@ pub fn pid() -> u32 {
 pub fn parent() -> u32 {
     // SAFETY: getppid has no preconditions.
     unsafe { syscall(libc::SYS_getppid, []) }.map_or(0, |pid| pid as u32)
+}
+
+/// The IDs of the process, see getuid(2).
+pub fn ids() -> Ids {
+    let id = |number| {
+        // SAFETY: these calls have no preconditions and can't fail.
+        unsafe { syscall(number, []) }.map_or(0, |id| id as u32)
+    };
+    Ids {
+        user: id(libc::SYS_getuid),
+        effective_user: id(libc::SYS_geteuid),
+        group: id(libc::SYS_getgid),
+        effective_group: id(libc::SYS_getegid),
+    }
 }
 
 /// Whether two processes or threads share their memory, see kcmp(2).

@@ -11,6 +11,7 @@
 //! | [`policy`] | what they come to |
 //! | [`latch`] | a policy as text, carried over exec |
 //! | [`mod@judge`] | what a policy says to a bind, a connect or an accept |
+//! | [`program`] | whether a preloaded library reaches a program, by its file |
 //! | [`errno`] | error numbers, as messages say them |
 //! | [`text`] | messages |
 //!
@@ -28,6 +29,7 @@ pub mod latch;
 pub mod levels;
 pub mod list;
 pub mod policy;
+pub mod program;
 pub mod ranges;
 pub mod rules;
 pub mod text;

@@ -1,0 +1,201 @@
+//! Whether this library is loaded into the program that a file is executed as; the rules are in
+//! [`ipaddr_policy::program`].
+
+use core::ffi::{CStr, c_int};
+use core::mem::MaybeUninit;
+
+use ipaddr_policy::program::{
+    Attributes, Contents, HEAD, Head, INTERPRETERS, Program, Reason, inspect,
+};
+use ipaddr_policy::text::{Printable, Sink, Text};
+use libc::AT_FDCWD;
+
+use crate::errno::Errno;
+use crate::file::File;
+use crate::log;
+use crate::settings::Settings;
+use crate::syscall::{ids, syscall};
+
+/// At load: says in the log why `$IPADDR_CHECK_COMMAND`, which a wrapper sets, isn't covered.
+pub fn check_command(settings: &Settings) {
+    let Some(path) = settings.check_command else {
+        return;
+    };
+    if let Err(uncovered) = check(AT_FDCWD, path) {
+        let place = (uncovered.name(path), " is not covered by LD_PRELOAD: ");
+        match uncovered.why {
+            Why::Uncovered(reason) => log::error(&(place, reason)),
+            Why::NotExecutable(errno) => log::error(&(place, errno)),
+        }
+    }
+}
+
+/// What isn't covered, and why.
+pub struct Uncovered {
+    /// The interpreter, where it isn't the file itself, NUL-terminated.
+    interpreter: Option<Head>,
+    /// Why it isn't.
+    pub why: Why,
+}
+
+/// Why a file isn't covered.
+#[derive(Clone, Copy)]
+pub enum Why {
+    /// The library won't be loaded, or in vain.
+    Uncovered(Reason),
+    /// It can't be executed at all: it isn't there, say.
+    NotExecutable(Errno),
+}
+
+impl Uncovered {
+    /// The file, as messages name it.
+    pub const fn name<'a>(&'a self, path: &'a CStr) -> Name<'a> {
+        Name {
+            interpreter: self.interpreter.as_ref(),
+            path,
+        }
+    }
+}
+
+/// A file, and its interpreter if that is meant.
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    interpreter: Option<&'a Head>,
+    path: &'a CStr,
+}
+
+impl Text for Name<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        let path = Printable(self.path.to_bytes());
+        match self.interpreter {
+            None => path.write(out),
+            Some(name) => {
+                let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+                (Printable(name), ", the interpreter of ", path).write(out);
+            }
+        }
+    }
+}
+
+/// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`.
+///
+/// # Errors
+/// It isn't covered, or can't be executed.
+pub fn check(folder: c_int, path: &CStr) -> Result<(), Uncovered> {
+    let mut head = [0; HEAD + 1];
+    let mut interpreter = None;
+    let mut opened = open(folder, path);
+    for _ in 0..=INTERPRETERS {
+        match opened.and_then(|file| judge(&file, &mut head)) {
+            Ok(Program::Dynamic) => return Ok(()),
+            Ok(Program::Script(name)) => {
+                opened = open(AT_FDCWD, name);
+                let copy = interpreter.insert([0; HEAD + 1]);
+                for (to, from) in copy.iter_mut().zip(name.to_bytes()) {
+                    *to = *from;
+                }
+            }
+            Err(why) => return Err(Uncovered { interpreter, why }),
+        }
+    }
+    let why = Why::Uncovered(Reason::TooManyInterpreters);
+    Err(Uncovered { interpreter, why })
+}
+
+/// Opens a file that may be executed; one that may not be read can't be judged.
+fn open(folder: c_int, path: &CStr) -> Result<File, Why> {
+    File::open_at(folder, path).map_err(|errno| {
+        if errno == Errno(libc::EACCES) && may_execute(folder, path) {
+            Why::Uncovered(Reason::Unreadable)
+        } else {
+            Why::NotExecutable(errno)
+        }
+    })
+}
+
+fn may_execute(folder: c_int, path: &CStr) -> bool {
+    let arguments = [word(folder), path.as_ptr().addr(), word(libc::X_OK)];
+    // SAFETY: the path is NUL-terminated; the kernel reads it and nothing else.
+    unsafe { syscall(libc::SYS_faccessat, arguments) }.is_ok()
+}
+
+/// Judges an open file, without its interpreter. Privileges come by what is executed in the end.
+fn judge<'a>(file: &File, head: &'a mut Head) -> Result<Program<'a>, Why> {
+    let attributes = attributes(file.descriptor())?;
+    let program = inspect(&mut Read(file.descriptor()), head).map_err(Why::Uncovered)?;
+    if program == Program::Dynamic {
+        attributes.judge(&ids()).map_err(Why::Uncovered)?;
+    }
+    Ok(program)
+}
+
+fn attributes(fd: c_int) -> Result<Attributes, Why> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let to = stat.as_mut_ptr().expose_provenance();
+    // SAFETY: the kernel fills `stat`: on 64-bit Linux libc's struct is its own.
+    let stat = unsafe {
+        syscall(libc::SYS_fstat, [word(fd), to]).map_err(Why::NotExecutable)?;
+        stat.assume_init_ref()
+    };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 {
+        return Err(Why::NotExecutable(Errno(libc::EACCES)));
+    }
+    let name = c"security.capability";
+    let arguments = [word(fd), name.as_ptr().addr(), 0, 0];
+    // SAFETY: the name is NUL-terminated; with a size of 0 the kernel writes nothing.
+    let len = unsafe { syscall(libc::SYS_fgetxattr, arguments) };
+    let mut attributes = Attributes {
+        mode: stat.st_mode,
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        has_capabilities: len.is_ok_and(|len| len > 0),
+        ..Attributes::default()
+    };
+    if attributes.may_gain() {
+        attributes.is_on_nosuid = is_on_nosuid(fd);
+        attributes.has_no_new_privileges = has_no_new_privileges();
+    }
+    Ok(attributes)
+}
+
+fn is_on_nosuid(fd: c_int) -> bool {
+    // `struct statfs` of include/uapi/asm-generic/statfs.h, of which libc's has no `f_flags`.
+    let mut statfs = [0_u64; 15];
+    let arguments = [word(fd), statfs.as_mut_ptr().expose_provenance()];
+    // SAFETY: the kernel fills `statfs`, whose size that is.
+    let read = unsafe { syscall(libc::SYS_fstatfs, arguments) };
+    let [.., flags, _, _, _, _] = statfs;
+    read.is_ok() && flags & libc::ST_NOSUID != 0
+}
+
+fn has_no_new_privileges() -> bool {
+    let arguments = [word(libc::PR_GET_NO_NEW_PRIVS), 0, 0, 0, 0];
+    // SAFETY: it reads and writes no memory.
+    let value = unsafe { syscall(libc::SYS_prctl, arguments) };
+    value == Ok(1)
+}
+
+/// The bytes of an open file.
+struct Read(c_int);
+
+impl Contents for Read {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
+            let to = free.as_mut_ptr().expose_provenance();
+            let at = (offset as usize).wrapping_add(filled);
+            let arguments = [word(self.0), to, free.len(), at];
+            // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
+            match unsafe { syscall(libc::SYS_pread64, arguments) } {
+                Ok(0) | Err(_) => break,
+                Ok(count) => filled += count,
+            }
+        }
+        filled
+    }
+}
+
+/// An int in a register.
+const fn word(int: c_int) -> usize {
+    int.cast_unsigned() as usize
+}
