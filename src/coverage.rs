@@ -98,8 +98,10 @@ pub fn check(folder: c_int, path: &CStr) -> Result<(), Uncovered> {
             Err(why) => return Err(Uncovered { interpreter, why }),
         }
     }
-    let why = Why::Uncovered(Reason::TooManyInterpreters);
-    Err(Uncovered { interpreter, why })
+    Err(Uncovered {
+        interpreter: None,
+        why: Why::Uncovered(Reason::TooManyInterpreters),
+    })
 }
 
 /// Opens a file that may be executed; one that may not be read can't be judged.

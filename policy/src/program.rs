@@ -104,7 +104,11 @@ pub fn inspect<'a>(file: &mut impl Contents, head: &'a mut Head) -> Result<Progr
 /// As `load_script` of fs/binfmt_script.c.
 fn interpreter(head: &mut Head) -> Result<&CStr, Reason> {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = 2 + head.iter().skip(2).take_while(|byte| is_space(byte)).count();
+    let start = 2 + head
+        .iter()
+        .skip(2)
+        .take_while(|byte| is_space(byte))
+        .count();
     let name = head.get(start..HEAD).unwrap_or_default();
     let ends = |byte: &u8| is_space(byte) || matches!(byte, b'\n' | 0);
     let len = name.iter().position(ends).ok_or(Reason::NoInterpreter)?;
@@ -189,7 +193,11 @@ impl Elf {
         let is_linker = |(offset, len)| is_dynamic_linker(file, offset, len);
         if !found.has_interpreter {
             let is_linker = self.is_shared && found.dynamic.is_some_and(is_linker);
-            return if is_linker { Ok(()) } else { Err(Reason::Static) };
+            return if is_linker {
+                Ok(())
+            } else {
+                Err(Reason::Static)
+            };
         }
         if found.is_go || self.has_section_of_go(file) {
             return Err(Reason::Go);

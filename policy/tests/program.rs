@@ -1,8 +1,6 @@
 //! What an executable file is, and who gains privileges by it.
 
-use ipaddr_policy::program::{
-    Attributes, Contents, HEAD, Head, Ids, Program, Reason, inspect,
-};
+use ipaddr_policy::program::{Attributes, Contents, HEAD, Head, Ids, Program, Reason, inspect};
 use proptest::prelude::*;
 
 struct Bytes(Vec<u8>);
@@ -37,16 +35,32 @@ fn interpreters_as_the_kernel_reads_them() {
         assert_eq!(said(script.as_bytes()), Ok(Some(interpreter.to_owned())));
     }
     let longest = format!("#!/{}", "a".repeat(HEAD - 4));
-    for script in ["#!", "#!  \n/bin/sh", &format!("{longest}aa"), &format!("{longest}a")] {
-        assert_eq!(said(script.as_bytes()), Err(Reason::NoInterpreter), "{script}");
+    for script in [
+        "#!",
+        "#!  \n/bin/sh",
+        &format!("{longest}aa"),
+        &format!("{longest}a"),
+    ] {
+        assert_eq!(
+            said(script.as_bytes()),
+            Err(Reason::NoInterpreter),
+            "{script}"
+        );
     }
-    assert_eq!(said(format!("{longest}\n").as_bytes()), Ok(Some(longest[2..].to_owned())));
+    assert_eq!(
+        said(format!("{longest}\n").as_bytes()),
+        Ok(Some(longest[2..].to_owned()))
+    );
     for other in ["", "#", "text", "MZ", " #!/bin/sh\n"] {
         assert_eq!(said(other.as_bytes()), Err(Reason::Unknown), "{other}");
     }
 }
 
-const EM: u16 = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
+const EM: u16 = if cfg!(target_arch = "x86_64") {
+    62
+} else {
+    183
+};
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
 const PT_NOTE: u32 = 4;
@@ -131,7 +145,10 @@ fn a_dynamic_linker_is_no_static_pie() {
     for (dynamic, expected) in [
         (tags(&[HASH, (0x6fff_fffb, 1), END]), Ok(None)),
         (tags(&[(4, 0x100), END]), Ok(None)),
-        (tags(&[HASH, (0x6fff_fffb, 0x0800_0001), END]), Err(Reason::Static)),
+        (
+            tags(&[HASH, (0x6fff_fffb, 0x0800_0001), END]),
+            Err(Reason::Static),
+        ),
         (tags(&[(5, 0x100), END, HASH]), Err(Reason::Static)),
         (vec![], Err(Reason::Static)),
     ] {

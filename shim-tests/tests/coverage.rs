@@ -1,0 +1,260 @@
+//! What the library says of programs into which it isn't loaded, or in vain.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use shim_tests::{PolicyDir, Shim, harness, library, skip};
+
+/// A directory with programs of each kind, which anybody may enter.
+struct Programs {
+    folder: PolicyDir,
+}
+
+impl Programs {
+    fn new() -> Self {
+        let folder = PolicyDir::new();
+        // Where somebody else may read it.
+        fs::copy(library(), folder.path().join("libipaddr.so")).expect("the library is copied");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn copy(&self, from: &Path, name: &str, mode: u32) -> PathBuf {
+        let to = self.path(name);
+        fs::copy(from, &to).expect("a program is copied");
+        fs::set_permissions(&to, Permissions::from_mode(mode)).expect("it is ours");
+        to
+    }
+
+    fn script(&self, name: &str, text: &str) -> PathBuf {
+        let to = self.path(name);
+        fs::write(&to, text).expect("the directory is ours");
+        fs::set_permissions(&to, Permissions::from_mode(0o755)).expect("it is ours");
+        to
+    }
+
+    /// A program that ends with status 7.
+    fn compile(&self, name: &str, options: &[&str]) -> PathBuf {
+        let source = self.path("seven.c");
+        fs::write(&source, "int main(void) { return 7; }\n").expect("the directory is ours");
+        let to = self.path(name);
+        let status = Command::new("cc")
+            .args(options)
+            .arg("-o")
+            .arg(&to)
+            .arg(source)
+            .status();
+        assert!(status.expect("cc runs").success(), "{name}");
+        to
+    }
+
+    /// What the library says of a command when it is loaded; nothing of one that is covered.
+    fn said(&self, command: &Path, by: &[&str]) -> String {
+        let path = command.to_str().expect("UTF-8");
+        let library = format!("LD_PRELOAD={}", self.path("libipaddr.so").display());
+        let shim = Shim::without().var("IPADDR_CHECK_COMMAND", path);
+        let run = shim.by(by).run("env", &[&library, "sh", "-c", ":"]);
+        assert!(run.success && run.out.is_empty(), "{run:?}");
+        let lines: Vec<_> = run.err.lines().collect();
+        assert!(lines.len() < 2, "{run:?}");
+        let said = lines.first().and_then(|line| line.split_once(": "));
+        said.map_or(String::new(), |(_, said)| said.to_owned())
+    }
+}
+
+fn covered(path: &Path, why: &str) -> String {
+    format!("{} is not covered by LD_PRELOAD: {why}", path.display())
+}
+
+const STATIC: &str = "it is statically linked";
+const GO: &str = "it is a Go program, whose runtime makes system calls without libc";
+
+#[test]
+fn programs_that_are_covered() {
+    let programs = Programs::new();
+    for program in ["/bin/sh", "/bin/true", "/lib64/ld-linux-x86-64.so.2"] {
+        if Path::new(program).exists() {
+            assert_eq!(programs.said(Path::new(program), &[]), "", "{program}");
+        }
+    }
+    let script = programs.script("script", "#!/bin/sh\n");
+    assert_eq!(programs.said(&script, &[]), "");
+}
+
+#[test]
+fn programs_without_a_dynamic_linker() {
+    if !skip::command("cc") {
+        return;
+    }
+    let programs = Programs::new();
+    for options in [["-static"], ["-static-pie"]] {
+        let program = programs.compile("static", &options);
+        assert_eq!(programs.said(&program, &[]), covered(&program, STATIC));
+        let by = |name, interpreter: &Path| {
+            let line = format!("#! {} -x\n", interpreter.display());
+            let script = programs.script(name, &line);
+            let said = format!(
+                "{}, the interpreter of {}",
+                program.display(),
+                script.display()
+            );
+            assert_eq!(programs.said(&script, &[]), covered(said.as_ref(), STATIC));
+            script
+        };
+        let script = by("script", &program);
+        by("script-of-a-script", &script);
+    }
+}
+
+#[test]
+fn what_can_not_be_executed() {
+    let programs = Programs::new();
+    let said = |path: &Path| programs.said(path, &[]);
+    let path = programs.path("missing");
+    assert_eq!(said(&path), covered(&path, "no such file"));
+    assert_eq!(
+        said(Path::new("/etc/passwd")),
+        covered("/etc/passwd".as_ref(), "permission denied")
+    );
+    assert_eq!(
+        said(Path::new("/tmp")),
+        covered("/tmp".as_ref(), "permission denied")
+    );
+    let text = programs.script("text", "text\n");
+    let why = "it is neither an ELF program nor a script with a #! line";
+    assert_eq!(said(&text), covered(&text, why));
+    let mut last = programs.path("true");
+    fs::copy("/bin/true", &last).expect("true is copied");
+    for depth in 0..8 {
+        let expected = if depth > 5 {
+            let interpreter = programs.path(&format!("script{}", depth - 6));
+            let of = format!(
+                "{}, the interpreter of {}",
+                interpreter.display(),
+                last.display()
+            );
+            covered(of.as_ref(), "there are too many interpreters in a row")
+        } else {
+            String::new()
+        };
+        assert_eq!(said(&last), expected, "{depth}");
+        // As the kernel says.
+        let status = Command::new(&last).status();
+        assert_eq!(status.is_ok(), expected.is_empty(), "{depth}: {status:?}");
+        let line = format!("#!{}\n", last.display());
+        last = programs.script(&format!("script{depth}"), &line);
+    }
+}
+
+/// As the kernel says it by AT_SECURE, for root and for nobody.
+#[test]
+fn programs_that_gain_privileges() {
+    if !skip::root_for("programs of other users") || !skip::command("setpriv") {
+        return;
+    }
+    if !skip::command("setcap") {
+        return;
+    }
+    let programs = Programs::new();
+    let secure = harness("secure");
+    let nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let no_new = [&nobody[..], &["--no-new-privs"]].concat();
+    const SET_ID: &str = "it is set-uid or set-gid";
+    const CAPABLE: &str = "it has file capabilities";
+    for (name, mode, owner, capabilities, why) in [
+        ("plain", 0o755, "0:0", "", ""),
+        ("set-uid", 0o4755, "0:0", "", SET_ID),
+        ("set-gid", 0o2755, "0:0", "", SET_ID),
+        ("set-gid-locking", 0o2745, "0:65534", "", ""),
+        ("own-set-uid", 0o4755, "65534:0", "", ""),
+        ("own-set-gid", 0o2755, "0:65534", "", ""),
+        ("capable", 0o755, "0:0", "cap_net_raw+ep", CAPABLE),
+        ("able", 0o755, "0:0", "cap_net_raw+p", CAPABLE),
+    ] {
+        let program = programs.copy(&secure, name, 0o755);
+        let run = |command: &mut Command| {
+            assert!(command.status().expect("it runs").success(), "{command:?}");
+        };
+        run(Command::new("chown").arg(owner).arg(&program));
+        // chown takes the bits away.
+        fs::set_permissions(&program, Permissions::from_mode(mode)).expect("it is ours");
+        if !capabilities.is_empty() {
+            run(Command::new("setcap").arg(capabilities).arg(&program));
+        }
+        let mut seen = Vec::new();
+        for by in [&[][..], &nobody, &no_new] {
+            let said = programs.said(&program, by);
+            let kernel = Shim::without().by(by).run(&program, &[]).out;
+            let expected = if kernel == "secure 0" { "" } else { "secure 1" };
+            let judged = if said.is_empty() { "" } else { "secure 1" };
+            assert_eq!(judged, expected, "{name} {by:?}: {said} {kernel}");
+            seen.push(said);
+        }
+        let expected = if why.is_empty() {
+            String::new()
+        } else {
+            covered(&program, why)
+        };
+        assert_eq!(seen[1], expected, "{name}");
+    }
+}
+
+#[test]
+fn go_programs() {
+    if !skip::command("go") {
+        return;
+    }
+    let programs = Programs::new();
+    let source = programs.path("main.go");
+    for (name, text, cgo, options, why) in [
+        (
+            "static",
+            "package main\nfunc main() {}\n",
+            "0",
+            &[][..],
+            STATIC,
+        ),
+        (
+            "cgo",
+            "package main\nimport \"C\"\nfunc main() {}\n",
+            "1",
+            &[],
+            GO,
+        ),
+        (
+            "stripped",
+            "package main\nimport \"C\"\nfunc main() {}\n",
+            "1",
+            &["-ldflags=-s -w -buildid="],
+            GO,
+        ),
+    ] {
+        fs::write(&source, text).expect("the directory is ours");
+        let program = programs.path(name);
+        let status = Command::new("go")
+            .arg("build")
+            .args(options)
+            .arg("-o")
+            .args([&program, &source])
+            .env("CGO_ENABLED", cgo)
+            .env("GOCACHE", programs.path("cache"))
+            .env("GO111MODULE", "off")
+            .status();
+        assert!(status.expect("go runs").success(), "{name}");
+        assert_eq!(
+            programs.said(&program, &[]),
+            covered(&program, why),
+            "{name}"
+        );
+    }
+}
