@@ -28,6 +28,8 @@ iptables-restore iptables
 unshare util-linux
 setcap libcap2-bin
 valgrind valgrind
+go golang-go
+setpriv util-linux
 strace strace
 groff groff-base
 shellcheck shellcheck

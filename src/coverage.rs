@@ -21,7 +21,7 @@ pub fn check_command(settings: &Settings) {
     let Some(path) = settings.check_command else {
         return;
     };
-    if let Err(uncovered) = check(AT_FDCWD, path) {
+    if let Some(uncovered) = check(AT_FDCWD, path) {
         let place = (uncovered.name(path), " is not covered by LD_PRELOAD: ");
         match uncovered.why {
             Why::Uncovered(reason) => log::error(&(place, reason)),
@@ -77,17 +77,15 @@ impl Text for Name<'_> {
     }
 }
 
-/// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`.
-///
-/// # Errors
-/// It isn't covered, or can't be executed.
-pub fn check(folder: c_int, path: &CStr) -> Result<(), Uncovered> {
+/// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`. `None`
+/// if it is covered.
+pub fn check(folder: c_int, path: &CStr) -> Option<Uncovered> {
     let mut head = [0; HEAD + 1];
     let mut interpreter = None;
     let mut opened = open(folder, path);
     for _ in 0..=INTERPRETERS {
         match opened.and_then(|file| judge(&file, &mut head)) {
-            Ok(Program::Dynamic) => return Ok(()),
+            Ok(Program::Dynamic) => return None,
             Ok(Program::Script(name)) => {
                 opened = open(AT_FDCWD, name);
                 let copy = interpreter.insert([0; HEAD + 1]);
@@ -95,10 +93,10 @@ pub fn check(folder: c_int, path: &CStr) -> Result<(), Uncovered> {
                     *to = *from;
                 }
             }
-            Err(why) => return Err(Uncovered { interpreter, why }),
+            Err(why) => return Some(Uncovered { interpreter, why }),
         }
     }
-    Err(Uncovered {
+    Some(Uncovered {
         interpreter: None,
         why: Why::Uncovered(Reason::TooManyInterpreters),
     })
