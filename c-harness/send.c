@@ -1,8 +1,9 @@
 /*
  * send KIND HOW ADDRESS PORT [SOURCE...]: one byte (by sendmmsg: one for each SOURCE, at least one)
  * to ADDRESS PORT, and the local address of the socket afterwards. HOW is sendto, sendmsg, sendmmsg,
- * or one of them after "fastopen:", with MSG_FASTOPEN, or after "number:", by syscall(2). A SOURCE
- * is chosen by a control message; "-" stands for none.
+ * or one of them after "fastopen:", with MSG_FASTOPEN, after "unspec:", with AF_UNSPEC for the
+ * family, or after "number:", by syscall(2). A SOURCE is chosen by a control message; "-" stands for
+ * none.
  */
 #include "harness.h"
 #include "pktinfo.h"
@@ -15,7 +16,9 @@ int main(int argc, char **argv)
 	socklen_t length = make_sockaddr(&to, argv[3], atoi(argv[4]));
 	struct mmsghdr messages[8];
 	union control controls[8];
-	struct iovec data = { "x", 1 };
+	/* A raw socket takes no less than the beginning of an ICMP message. */
+	size_t size = strncmp(argv[1], "raw", 3) == 0 ? 8 : 1;
+	struct iovec data = { "x\0\0\0\0\0\0", size };
 	const char *how = argv[2];
 	int count = argc > 5 ? argc - 5 : 1;
 	long result;
@@ -23,6 +26,10 @@ int main(int argc, char **argv)
 	if (strncmp(how, "fastopen:", 9) == 0) {
 		how += 9;
 		flags |= MSG_FASTOPEN;
+	}
+	if (strncmp(how, "unspec:", 7) == 0) {
+		how += 7;
+		to.ss_family = AF_UNSPEC;
 	}
 	if (strncmp(how, "number:", 7) == 0) {
 		how += 7;
@@ -40,8 +47,8 @@ int main(int argc, char **argv)
 	}
 	memcpy(&before, &to, sizeof(to));
 	if (strcmp(how, "sendto") == 0)
-		result = number ? syscall(SYS_sendto, fd, "x", 1, flags, &to, length) :
-				  sendto(fd, "x", 1, flags, (struct sockaddr *)&to, length);
+		result = number ? syscall(SYS_sendto, fd, data.iov_base, size, flags, &to, length) :
+				  sendto(fd, data.iov_base, size, flags, (struct sockaddr *)&to, length);
 	else if (strcmp(how, "sendmsg") == 0)
 		result = number ? syscall(SYS_sendmsg, fd, &messages[0].msg_hdr, flags) :
 				  sendmsg(fd, &messages[0].msg_hdr, flags);

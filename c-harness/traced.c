@@ -6,18 +6,23 @@
  *	connect, sendto, sendmsg, sendmmsg	to ADDRESS PORT; sendmmsg two messages
  *	sendmsg=SOURCE	from a source that a control message chooses
  *	sendto*COUNT
+ *	unspec		sendto to ADDRESS PORT, of family AF_UNSPEC
  *	dissolve, listen
  *	reach, accept	a connection from elsewhere to the listening socket, and to take it
  *	socket		a new socket of the kind, with which it goes on
+ *	unix		a socket of AF_UNIX, with which it goes on
+ *	name		bind to a name of that family
  */
 #include "harness.h"
 #include "pktinfo.h"
 #include "raw.h"
 #include <sched.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 static struct sockaddr_storage to;
 static socklen_t to_length;
+static int pid;
 
 static void send_by_message(int fd, int count, const char *source)
 {
@@ -45,6 +50,22 @@ static void send_times(int fd, int count)
 {
 	while (count-- > 0)
 		sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&to, to_length);
+}
+
+static void send_unspec(int fd)
+{
+	struct sockaddr_storage unspec = to;
+
+	unspec.ss_family = AF_UNSPEC;
+	sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&unspec, to_length);
+}
+
+static void bind_name(int fd)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "ipaddr-traced-%d", pid);
+	bind(fd, (const struct sockaddr *)&name, sizeof(name));
 }
 
 /* By raw system calls, which no library sees. */
@@ -77,6 +98,12 @@ static int call(int fd, const char *kind, char *what)
 		send_by_message(fd, 2, "-");
 	else if (strncmp(what, "sendmsg", 7) == 0)
 		send_by_message(fd, 1, what[7] == '=' ? what + 8 : "-");
+	else if (strcmp(what, "unspec") == 0)
+		send_unspec(fd);
+	else if (strcmp(what, "name") == 0)
+		bind_name(fd);
+	else if (strcmp(what, "unix") == 0)
+		return socket(AF_UNIX, SOCK_STREAM, 0);
 	else if (strcmp(what, "socket") == 0)
 		return open_socket(kind);
 	else if (strncmp(what, "sendto", 6) == 0)
@@ -90,6 +117,7 @@ int main(int argc, char **argv)
 {
 	int fd = open_socket(argv[1]);
 
+	pid = (int)getpid();
 	to_length = make_sockaddr(&to, argv[2], atoi(argv[3]));
 	for (int i = 4; i < argc; i++) {
 		int last = i == argc - 1;

@@ -43,6 +43,9 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
 
 /// Reads who asks, judges, and writes the answer into `sockaddr`.
 fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
+    if is_ipv4_by_its_socket(fd, sockaddr) {
+        sockaddr.set_family(libc::AF_INET);
+    }
     let Some(local) = sockaddr.bind_endpoint() else {
         return Ok(Afterwards::Nothing);
     };
@@ -67,6 +70,15 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
         }
         Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, policy, request, errno)),
     }
+}
+
+/// Whether the kernel reads an address of another family as IPv4: a raw socket's `raw_bind`
+/// (net/ipv4/raw.c) doesn't look at the family. Not asked while nothing is assigned, nor for
+/// 0.0.0.0, to which a raw socket is bound from the beginning.
+fn is_ipv4_by_its_socket(fd: c_int, sockaddr: &Sockaddr) -> bool {
+    sockaddr.is_disguised_ipv4()
+        && !matches!(assignment::for_send(), Assignment::Unrestricted)
+        && socket::is_raw_ipv4(fd)
 }
 
 /// A bind of this socket to `local`. What it is matters for `::` only, so only then is it asked.

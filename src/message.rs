@@ -87,10 +87,11 @@ impl MessageFrame {
             unsafe { Sockaddr::read(self.frame.sockaddr_slot(), parts.name, parts.name_len) };
         let afterwards = match remote {
             Some(remote) if !needs_no_look(flags) => {
+                let afterwards = take_source(call, fd, flags, remote);
                 let (name, len) = remote.as_in();
                 message.msg_hdr.msg_name = name.cast_mut().cast();
                 message.msg_hdr.msg_namelen = len;
-                take_source(call, fd, flags, remote)
+                afterwards
             }
             _ => Ok(Afterwards::Nothing),
         };

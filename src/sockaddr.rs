@@ -119,13 +119,15 @@ impl Sockaddr {
         self.endpoint()
     }
 
-    /// As [`Self::endpoint`], for sendto(2), where Linux takes `AF_UNSPEC` for `AF_INET` (see
-    /// `udp_sendmsg` in net/ipv4/udp.c).
-    pub fn send_endpoint(&self) -> Option<SocketAddr> {
-        if self.family() == libc::AF_UNSPEC && self.holds(IN_LEN) {
-            return Some(SocketAddr::new(IpAddr::V4(self.ipv4()), self.port()));
-        }
-        self.endpoint()
+    /// Whether it says another family than `AF_INET`, and holds an address all the same if it is
+    /// read as a sockaddr_in.
+    pub fn is_disguised_ipv4(&self) -> bool {
+        self.family() != libc::AF_INET && self.holds(IN_LEN) && !self.ipv4().is_unspecified()
+    }
+
+    /// Replaces the family, `AF_INET` or `AF_INET6`, and nothing else.
+    pub fn set_family(&mut self, family: c_int) {
+        self.put(0, (family as sa_family_t).to_ne_bytes());
     }
 
     /// Replaces the address; family, port and length stay, so IPv4 in a sockaddr_in6 is v4-mapped.
@@ -135,7 +137,7 @@ impl Sockaddr {
             (libc::AF_INET6, IpAddr::V4(v4)) => self.put(IN6_ADDR, v4.to_ipv6_mapped().octets()),
             (libc::AF_INET6, IpAddr::V6(v6)) => self.put(IN6_ADDR, v6.octets()),
             (_, IpAddr::V4(v4)) => {
-                self.put(0, (libc::AF_INET as sa_family_t).to_ne_bytes());
+                self.set_family(libc::AF_INET);
                 self.put(IN_ADDR, v4.octets());
             }
             // No rule answers an IPv4 request with IPv6.
@@ -175,7 +177,7 @@ impl Sockaddr {
             (libc::AF_INET, IN_LEN)
         };
         sockaddr.len = len as socklen_t;
-        sockaddr.put(0, (family as sa_family_t).to_ne_bytes());
+        sockaddr.set_family(family);
         sockaddr
     }
 

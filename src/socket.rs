@@ -62,6 +62,29 @@ pub fn description(fd: c_int) -> Result<(c_int, c_int, c_int), Errno> {
     Ok((domain, option(libc::SO_TYPE)?, option(libc::SO_PROTOCOL)?))
 }
 
+/// Whether the socket is a raw one of IPv4, see raw(7).
+pub fn is_raw_ipv4(fd: c_int) -> bool {
+    option_value(fd, libc::SOL_SOCKET, libc::SO_DOMAIN) == Ok(libc::AF_INET) && is_raw(fd)
+}
+
+/// The family that a send on this socket takes a destination of family `AF_UNSPEC` for. `None`
+/// where that is no destination (`udpv6_sendmsg` in net/ipv6/udp.c), or the kernel refuses it, as it
+/// does on ping sockets and on streams, with `MSG_FASTOPEN` too.
+pub fn family_of_unspecified(fd: c_int) -> Option<c_int> {
+    use libc::{AF_INET, AF_INET6, SOCK_DGRAM, SOCK_RAW};
+    match description(fd).ok()? {
+        // raw_sendmsg in net/ipv4/raw.c, rawv6_sendmsg in net/ipv6/raw.c
+        (domain @ (AF_INET | AF_INET6), SOCK_RAW, _) => Some(domain),
+        (_, SOCK_DGRAM, libc::IPPROTO_ICMP | libc::IPPROTO_ICMPV6) => None,
+        // udp_sendmsg in net/ipv4/udp.c
+        (AF_INET, SOCK_DGRAM, _) => Some(AF_INET),
+        (AF_INET6, SOCK_DGRAM, libc::IPPROTO_UDP | libc::IPPROTO_UDPLITE) => None,
+        // l2tp_ip6_sendmsg in net/l2tp/l2tp_ip6.c
+        (AF_INET6, SOCK_DGRAM, _) => Some(AF_INET6),
+        _ => None,
+    }
+}
+
 /// Whether the socket is a stream, see socket(2).
 pub fn is_stream(fd: c_int) -> bool {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)

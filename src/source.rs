@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use ipaddr_policy::judge::{deciding, judge_address};
 use ipaddr_policy::rules::{Chain, Protocol, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
-use libc::{AF_INET, AF_INET6, MSG_FASTOPEN};
+use libc::{AF_INET, AF_INET6, AF_UNSPEC, MSG_FASTOPEN};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::Afterwards;
@@ -29,15 +29,22 @@ pub fn needs_no_look(flags: c_int) -> bool {
 
 /// Reads who asks, judges, and sees to it that the socket has a source that it may use.
 ///
+/// A destination of family `AF_UNSPEC` gets the family that the socket takes it for.
+///
 /// Asks the kernel for the socket's address first, where connect(2) binds first: most sockets that
 /// send are bound since the first time, and a bind that fails costs more than the question.
 pub fn take_source(
     call: &str,
     fd: c_int,
     flags: c_int,
-    remote: &Sockaddr,
+    remote: &mut Sockaddr,
 ) -> Result<Afterwards, Refusal> {
-    let Some(endpoint) = remote.send_endpoint() else {
+    if remote.family() == AF_UNSPEC
+        && let Some(family) = socket::family_of_unspecified(fd)
+    {
+        remote.set_family(family);
+    }
+    let Some(endpoint) = remote.endpoint() else {
         return no_endpoint(call, fd);
     };
     let policy = match assignment::for_send() {

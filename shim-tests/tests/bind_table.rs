@@ -217,6 +217,54 @@ fn af_unspec() {
     );
 }
 
+/// A raw IPv4 socket is bound to whatever IPv4 address lies there, whatever the family.
+#[test]
+fn the_family_of_a_raw_socket() {
+    if !skip::root_for("raw sockets") {
+        return;
+    }
+    let bind = |shim: &Shim, kind: &str, address: &str, form: &[&str]| {
+        let arguments = [&[kind, address], form].concat();
+        let run = shim.harness("bind_unspec", &arguments);
+        run.words()[..2].join(" ")
+    };
+    let forms: [&[&str]; 6] = [
+        &["0"],
+        &["1"],
+        &["10"],
+        &["77"],
+        &["10", "28"],
+        &["0", "128"],
+    ];
+    for form in forms {
+        let raw = |shim: &Shim, address| bind(shim, "raw4", address, form);
+        assert_eq!(raw(&Shim::without(), "127.0.0.3"), "0 127.0.0.3");
+        assert_eq!(raw(&Shim::new(), "127.0.0.3"), "0 127.0.0.3");
+        let shim = Shim::ipv4(ADDRESS);
+        assert_eq!(raw(&shim, "127.0.0.3"), "EPERM 0.0.0.0", "{form:?}");
+        assert_eq!(raw(&shim, ADDRESS), "0 127.0.0.2", "{form:?}");
+        assert_eq!(raw(&shim, "127.0.0.1"), "0 127.0.0.1", "{form:?}");
+        assert_eq!(
+            raw(&Shim::ipv4("nonsense"), "127.0.0.3"),
+            "EPERM 0.0.0.0",
+            "{form:?}"
+        );
+        // No other socket takes them (but for an address of IPv6), and the kernel says so.
+        for kind in ["tcp4", "udp4", "tcp6", "raw6"] {
+            if *form == ["10", "28"] && kind.ends_with('6') {
+                continue;
+            }
+            let bare = bind(&Shim::without(), kind, "127.0.0.3", form);
+            assert!(bare.starts_with('E'), "{kind} {form:?}: {bare}");
+            assert_eq!(
+                bind(&shim, kind, "127.0.0.3", form),
+                bare,
+                "{kind} {form:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn lists() {
     let shim = Shim::ipv4("127.0.0.2,127.0.0.5,127.7.0.0/24,!127.7.0.9");

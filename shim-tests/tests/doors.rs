@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{Netns, Shim, skip};
+use shim_tests::{Netns, PolicyDir, Shim, skip};
 
 #[path = "../../src/doors.rs"]
 mod table;
@@ -91,6 +91,78 @@ fn sends_of_ipv6() {
         assert!(none.contains(" ::1 "), "{how}: {none}");
         let loopback = send(Shim::ipv6("loopback"));
         assert!(loopback.contains(" ::1 "), "{how}: {loopback}");
+    }
+}
+
+/// What a destination of family `AF_UNSPEC` is, the socket decides.
+#[test]
+fn destinations_without_a_family() {
+    if !skip::root_for("raw sockets, and IPv6 addresses of its own") {
+        return;
+    }
+    let Some(netns) = Netns::new() else {
+        return skip::skip("no network namespace can be made");
+    };
+    for address in ["fd00::2/128", "fd00::3/128"] {
+        netns.add_address(address);
+    }
+    let policy = PolicyDir::new();
+    policy.write("", "rules", "-A CONNECT -d fd00::3 -j REJECT\n");
+    for how in ["sendto", "sendmsg", "sendmmsg", "number:sendto"] {
+        let send = |shim: Shim, kind: &str, remote: &str| {
+            let how = format!("unspec:{how}");
+            let run = shim
+                .netns(&netns)
+                .harness("send", &[kind, &how, remote, "0"]);
+            let (errno, local) = outcome(&run.words());
+            format!("{errno} {local}")
+        };
+        let bare = |kind, remote| send(Shim::without(), kind, remote);
+        assert_eq!(bare("raw6", "fd00::3"), "0 ::", "{how}");
+        assert_eq!(
+            send(Shim::ipv6("fd00::2"), "raw6", "fd00::3"),
+            "0 fd00::2",
+            "{how}"
+        );
+        assert_eq!(send(Shim::ipv6("none"), "raw6", "fd00::3"), "EPERM ::");
+        assert_eq!(send(Shim::ipv6("none"), "raw6", "::1"), "0 ::1");
+        assert_eq!(send(Shim::ipv4("none"), "raw6", "fd00::3"), "0 ::");
+        let rules = Shim::policy(policy.path());
+        assert_eq!(send(rules.clone(), "raw6", "fd00::3"), "EPERM ::");
+        assert_eq!(send(rules, "raw6", "fd00::2"), "0 ::");
+        assert_eq!(bare("raw4", "127.0.0.1"), "0 0.0.0.0");
+        assert_eq!(
+            send(Shim::ipv4(ADDRESS), "raw4", "127.0.0.1"),
+            "0 127.0.0.2"
+        );
+        assert_eq!(
+            send(Shim::ipv4("none"), "raw4", "127.0.0.3"),
+            "EPERM 0.0.0.0"
+        );
+        // To a dual-stack UDP socket it is no destination at all.
+        assert_eq!(bare("udp6", "fd00::3"), "EDESTADDRREQ ::");
+        assert_eq!(
+            send(Shim::ipv4(ADDRESS), "udp6", "127.0.0.1"),
+            "EDESTADDRREQ ::ffff:127.0.0.2"
+        );
+        assert_eq!(
+            send(Shim::ipv6("fd00::2"), "udp6", "fd00::3"),
+            "EDESTADDRREQ fd00::2"
+        );
+        for kind in ["tcp4", "tcp6"] {
+            let refused = bare(kind, "127.0.0.1");
+            assert_eq!(send(Shim::ipv4(ADDRESS), kind, "127.0.0.1"), refused);
+        }
+    }
+    for how in ["fastopen:unspec:sendto", "fastopen:unspec:sendmsg"] {
+        for kind in ["tcp4", "tcp6", "mptcp4"] {
+            let run = |shim: Shim| shim.harness("send", &[kind, how, "127.0.0.1", "9"]).out;
+            assert_eq!(
+                run(Shim::ipv4(ADDRESS)),
+                run(Shim::without()),
+                "{how} {kind}"
+            );
+        }
     }
 }
 

@@ -88,6 +88,7 @@ impl Expect {
 }
 
 const NO_PORT: &str = "setsockopt IP_BIND_ADDRESS_NO_PORT";
+const DOMAIN: &str = "getsockopt SO_DOMAIN";
 const TYPE: &str = "getsockopt SO_TYPE";
 const PROTOCOL: &str = "getsockopt SO_PROTOCOL";
 const V6ONLY: &str = "getsockopt IPV6_V6ONLY";
@@ -130,6 +131,9 @@ fn calls_of_a_restricted_process() {
     let two = ["getsockname", "getsockname", "sendmmsg"];
     expect.of("udp4", &["sendto", "sendmmsg"], &two);
     expect.of("udp4", &["sendto*100", "sendmmsg"], &["sendmmsg"]);
+    let told = [DOMAIN, TYPE, PROTOCOL, "getsockname", "sendto"];
+    expect.of("udp4", &["sendto", "unspec"], &told);
+    expect.of("udp4", &["unix", "name"], &[DOMAIN, "bind"]);
     let from = "sendmsg=127.0.0.2";
     expect.of("udp4", &["sendto", from], &["getsockname", "sendmsg"]);
     expect.of("udp4", &["sendto*100", from], &["sendmsg"]);
@@ -181,6 +185,7 @@ fn calls_of_an_unrestricted_process() {
     expect.of("udp4", &["connect"], &["faccessat", "connect"]);
     expect.of("udp4", &["connect", "dissolve"], &["connect"]);
     expect.of("tcp4", &["listen"], &["faccessat", "listen"]);
+    expect.of("udp4", &["sendto", "unix", "name"], &["bind"]);
     // The first of 1,024.
     expect.of("udp4", &["sendto"], &["faccessat", "sendto"]);
     for call in ["sendto", "sendmsg", "sendmmsg"] {

@@ -133,7 +133,7 @@ pub const ROWS: &[Row] = &[
     Row {
         difference: IgnoredDestination,
         way: Way::Library,
-        when: "`sendto` and friends with a destination that the kernel ignores (on a connected stream; `AF_UNSPEC` on a connected AF_INET6 socket) and the rules refuse",
+        when: "`sendto` and friends with a destination that the kernel ignores (on a connected stream) and the rules refuse",
         does: "`EPERM`",
         why: "what the socket is would cost a system call a send",
     },

@@ -220,14 +220,7 @@ impl Model<'_> {
     fn note_refused(&self, socket: usize, how: How, to: Option<&Name>, source: Option<IpAddr>) {
         let mut kernel = self.kernel.clone();
         let own = &kernel.sockets[socket];
-        let takes_no_unspec = own.domain == Domain::Inet6 && to.is_some_and(|name| name.unspec);
-        let hook = &mut |_, source| {
-            if takes_no_unspec {
-                Ok(source)
-            } else {
-                Err("EPERM")
-            }
-        };
+        let hook = &mut |_, _| Err("EPERM");
         let refused = match own.kind {
             Kind::Udp => kernel.send_datagram(socket, how, to, source, hook).err(),
             Kind::Tcp | Kind::Mptcp => kernel.send_stream(socket, how, to).err(),
@@ -257,7 +250,9 @@ impl Model<'_> {
         if !readable || !self.rules.is_restricted() || (passes && !is_looked_at) {
             return Ok(false);
         }
-        if name.length < if name.address.is_ipv4() { 16 } else { 24 } {
+        // Of no family it is a destination for IPv4 datagrams only.
+        let is_none = name.unspec && (own.kind.is_stream() || own.domain == Domain::Inet6);
+        if is_none || name.length < if name.address.is_ipv4() { 16 } else { 24 } {
             if !own.looks_bound() {
                 self.bind_before_refusal(socket)?;
             }
