@@ -1,14 +1,117 @@
 #!/bin/sh
-# Runs a command under libipaddr.so, or, sourced, sets a shell up to do so; --help tells how.
+# run-restricted.sh: runs a command under libipaddr.so, or, sourced, sets a shell up for that (--help).
 #
-# What is to be done is planned in a subshell, which checks everything and prints a few lines of
+# What is to be done is planned in another process, which checks everything and prints a few lines of
 # shell. Only those are carried out by this shell or the calling one, so what fails leaves nothing
-# half-applied, and a sourced run leaves nothing behind but the environment and run_restricted_off.
+# half-applied. A calling shell's arguments, options and functions are neither read nor changed.
 
-run_restricted_help() {
+case ${ZSH_VERSION+zsh}${KSH_VERSION+ksh}${YASH_VERSION+yash} in
+'') ;;
+*)
+    printf 'run-restricted.sh: this shell is %s: expected sh, dash, bash or busybox ash; as a command it works from every shell: sh run-restricted.sh --ip ADDR -- COMMAND\n' \
+        "${ZSH_VERSION+zsh}${KSH_VERSION+ksh}${YASH_VERSION+yash}" >&2
+    # shellcheck disable=SC2317 # reached where there is nothing to return from
+    return 125 2>/dev/null || exit 125
+    ;;
+esac
+
+# $$ would be another process if this is a subshell.
+IFS=' ' read -r run_restricted_pid run_restricted_lines </proc/self/stat || run_restricted_pid=
+# Prints "command" if this file is run as one, or else the lines for the shell that sources it.
+run_restricted_lines=$(
+    set +efu
+    unset IFS
+    variables='LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_POLICY_DIR IPADDR_CGROUP_CONTROLLER IPADDR_LOG
+        IPADDR_LOG_FILE IPADDR_REQUIRE RUN_RESTRICTED_LIBRARY'
+    newline='
+'
+
+    stop() {
+        printf 'run-restricted.sh: %s\n' "$1" >&2
+        exit 125
+    }
+
+    # Whether a file is this one or a copy, under whatever name: by its second line.
+    is_this() {
+        [ -f "$1" ] && { IFS= read -r line && IFS= read -r line; } 2>/dev/null <"$1" || return 1
+        case $line in
+        '# run-restricted.sh: runs a command under libipaddr.so, or, sourced, '*) ;;
+        *) return 1 ;;
+        esac
+    }
+
+    # Whether this shell was started to run this file. With -c the caller may have chosen any $0.
+    is_command() {
+        is_this "$0" || is_this "$(command -v "$0")" || return 1
+        words=$(tr '\0\n' '\n ' <"/proc/$$/cmdline")$newline ||
+            stop 'nobody can tell how it was started: expected tr in PATH and /proc'
+        case $words in
+        *"$newline$0$newline"*) ;;
+        *) stop "nobody can tell whether it is sourced or run: expected $0 in /proc/$$/cmdline" ;;
+        esac
+        options=${words%%"$newline$0$newline"*}
+        while :; do
+            case $options in
+            *"$newline"*) options=${options#*"$newline"} ;;
+            *) return 0 ;;
+            esac
+            case ${options%%"$newline"*} in
+            --*) ;;
+            -*c*) return 1 ;;
+            esac
+        done
+    }
+
+    # Sets $file: bash says where this file is, other shells keep it open while they read it.
+    find_file() {
+        # shellcheck disable=SC3028 # empty where it isn't bash
+        file=${BASH_SOURCE-}
+        [ -z "$file" ] || return 0
+        highest=0
+        for descriptor in "/proc/$run_restricted_pid/fd"/*; do
+            [ "${descriptor##*/}" -gt "$highest" ] 2>/dev/null && is_this "$descriptor" || continue
+            highest=${descriptor##*/}
+        done
+        [ "$highest" -eq 0 ] || file=$(readlink -- "/proc/$run_restricted_pid/fd/$highest")
+    }
+
+    if is_command; then
+        echo command
+        exit
+    fi
+    find_file
+    is_this "$file" ||
+        stop 'nobody can tell where it was read from: expected it run as a file, or sourced from one, with readlink in PATH and /proc'
+    command -v sh >/dev/null || stop 'sh: not found in PATH: expected it there'
+    again=$(command -v run_restricted_off)
+    exported=
+    for name in $variables; do
+        eval "[ -n \"\${$name+set}\" ]" || continue
+        # shellcheck disable=SC2016 # for the inner shell
+        ! sh -c 'eval "[ -n \"\${$0+set}\" ]"' "$name" || exported="$exported $name"
+    done
+    for name in $variables; do
+        eval "[ -z \"\${$name+set}\" ]" || export "${name?}"
+    done
+    case $file in
+    /*) ;;
+    *) file=./$file ;;
+    esac
+    exec sh "$file" --lines-for-a-calling-shell "$exported" "$again"
+) || run_restricted_lines='return 125 2>/dev/null || exit 125'
+case $run_restricted_lines in
+command) ;;
+*)
+    eval "unset run_restricted_lines run_restricted_pid
+$run_restricted_lines"
+    return
+    ;;
+esac
+
+help() {
     cat <<'HELP'
 Usage: run-restricted.sh [OPTION…] [--] COMMAND [ARGUMENT…]
-  or:  . run-restricted.sh [OPTION…]
+  or:  . run-restricted.sh
 
 Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned and no other.
 
@@ -16,19 +119,25 @@ Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned a
                   networks (10.1.0.0/24), exclusions (!10.1.0.1); or none; sets IPADDR_IPV4
   --ip6 ADDR      the same for IPv6; sets IPADDR_IPV6
   --policy DIR    the policy directory, in the place of /etc/ipaddr; sets IPADDR_POLICY_DIR
-  --cgroup PATH   join this cgroup (/web/a), made if need be; needs root or a delegated cgroup
+  --cgroup PATH   join this cgroup (/web/a), which has to be there; needs root or a delegated cgroup
+  --create-cgroup PATH
+                  the same, but make it first if it isn't there
   --log LEVEL     off, error, info or debug; sets IPADDR_LOG
-  --force         run COMMAND even if it isn't covered, or if nothing is assigned
-  --help          this text
+  --allow-unassigned
+                  run COMMAND even if nothing is assigned
+  --force         that, and run COMMAND even if it isn't covered
+  -h, --help      this text
+  --version       the version of this script, and of the library that it would use
 
 What isn't given is taken from the environment. An LD_PRELOAD that is there is kept.
+RUN_RESTRICTED_LIBRARY is the path of the library where it isn't to be looked for.
 
-Sourced, it sets the same environment in the calling shell and does nothing else;
-run_restricted_off undoes it. --cgroup is for commands only. In dash a sourced file gets no
-options: set the variables before.
+Sourced, it takes everything from the environment (IPADDR_*, RUN_RESTRICTED_LIBRARY) and nothing
+from the arguments of the calling script, sets LD_PRELOAD and what belongs to it in the calling
+shell, and does nothing else; run_restricted_off undoes it.
 
 The exit status is COMMAND's, or
-  125  an option, the policy or the library can't be used
+  125  an option, the policy or the library can't be used, nothing is assigned, or a tool is missing
   126  COMMAND can't be executed, or LD_PRELOAD doesn't cover it: static, set-uid or set-gid, with
        file capabilities (seen by getcap or getfattr), or for another machine; scripts are judged
        by their interpreter
@@ -43,167 +152,222 @@ HELP
 }
 
 # fail STATUS MESSAGE: ends the subshell that plans.
-run_restricted_fail() {
+fail() {
     printf 'run-restricted.sh: %s\n' "$2" >&2
     exit "$1"
 }
 
 # quote VALUE: as one word of shell.
-run_restricted_quote() {
-    printf '%s\n' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"
+quote() {
+    rest=$1
+    quoted=
+    while :; do
+        case $rest in
+        *"'"*)
+            quoted="$quoted${rest%%"'"*}'\\''"
+            rest=${rest#*"'"}
+            ;;
+        *) break ;;
+        esac
+    done
+    printf "'%s'" "$quoted$rest"
 }
 
-# Prints what is to be carried out: run_restricted_plan run|source ARGUMENT…
-run_restricted_plan() {
-    # Whatever the calling shell has set.
-    set +efu
-    mode=$1
-    shift
+# need TOOL…: ends the plan if one isn't there.
+need() {
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null ||
+            fail 125 "$tool: not found in PATH: expected it there, run-restricted.sh needs it"
+    done
+}
+
+# Prints what is to be carried out: plan ARGUMENT…
+plan() {
+    set -eu +f
+    mode='command'
     words=$#
-    ip='' ip6='' policy='' cgroup='' log='' force=''
+    ip='' ip6='' policy='' cgroup='' create='' log='' force='' unassigned='' exported='' again='' undo=''
+    if [ "${1-}" = --lines-for-a-calling-shell ]; then
+        mode=source
+        exported=$2
+        again=$3
+    else
+        parse_options "$@"
+        shift $((words - left))
+        [ -z "$answer" ] || {
+            printf '%s; exit\n' "$answer"
+            return
+        }
+        [ $# -gt 0 ] || fail 125 'expected a command; --help has examples'
+    fi
+
+    need env sh readlink sed od dd head
+    [ -z "$policy" ] || absolute_policy
+    something_is_assigned
+    find_library
+    compose_preload
+    [ "$mode" = source ] || check_command "$1"
+    enter_cgroup
+    print_lines
+    [ "$mode" = source ] || echo "shift $((words - $#))"
+}
+
+# Sets $left: how many words are no options; and $answer, if one asks for nothing but an answer.
+parse_options() {
+    answer=
     while [ $# -gt 0 ]; do
         case $1 in
-        --help)
-            printf "printf '%%s\\\\n' %s\n" "$(run_restricted_quote "$(run_restricted_help)")"
-            [ "$mode" = source ] || echo exit
-            return
+        -h | --help) answer=help ;;
+        --version) answer=version ;;
+        --force) force=yes unassigned=yes ;;
+        --allow-unassigned) unassigned=yes ;;
+        --ip=* | --ip6=* | --policy=* | --cgroup=* | --create-cgroup=* | --log=*)
+            take_option "${1%%=*}" "${1#*=}"
             ;;
-        --force)
-            force=yes
+        --ip | --ip6 | --policy | --cgroup | --create-cgroup | --log)
+            [ $# -gt 1 ] || fail 125 "$1: expected a value after it"
+            case $2 in
+            --*) fail 125 "$1: expected a value after it, not $2" ;;
+            esac
+            take_option "$1" "$2"
             shift
-            ;;
-        --ip=* | --ip6=* | --policy=* | --cgroup=* | --log=*)
-            run_restricted_option "${1%%=*}" "${1#*=}"
-            shift
-            ;;
-        --ip | --ip6 | --policy | --cgroup | --log)
-            [ $# -gt 1 ] || run_restricted_fail 125 "$1: expected a value after it"
-            run_restricted_option "$1" "$2"
-            shift 2
             ;;
         --)
             shift
             break
             ;;
-        -*) run_restricted_fail 125 "unknown option $1: expected one of those that --help lists" ;;
+        -*) fail 125 "unknown option $1: expected one of those that --help lists" ;;
         *) break ;;
         esac
+        shift
     done
-    case $mode in
-    run)
-        [ $# -gt 0 ] || run_restricted_fail 125 'expected a command; --help has examples'
-        ;;
-    source)
-        [ $# -eq 0 ] ||
-            run_restricted_fail 125 "unexpected word $1: a sourced run-restricted.sh takes options only"
-        [ -z "$cgroup" ] ||
-            run_restricted_fail 125 '--cgroup: a sourced run-restricted.sh sets the environment only'
-        ;;
-    esac
-
-    [ -z "$policy" ] || run_restricted_absolute_policy
-    run_restricted_something_is_assigned
-    run_restricted_find_library
-    run_restricted_compose_preload
-    [ "$mode" = source ] || run_restricted_check_command "$1"
-    run_restricted_enter_cgroup
-
-    for name in LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_POLICY_DIR IPADDR_CGROUP_CONTROLLER \
-        IPADDR_LOG IPADDR_LOG_FILE; do
-        run_restricted_variable "$name"
-    done
-    if [ "$mode" = run ]; then
-        echo "shift $((words - $#))"
-    elif ! run_restricted_again; then
-        printf 'run_restricted_off() {\n%s\nunset -f run_restricted_off\n}\n' "$undo"
-    fi
+    left=$#
 }
 
-# option NAME VALUE
-run_restricted_option() {
-    [ -n "$2" ] || run_restricted_fail 125 "$1: expected a value, not an empty one"
+# take_option NAME VALUE
+take_option() {
+    [ -n "$2" ] || fail 125 "$1: expected a value, not an empty one"
     case $1 in
     --ip) earlier=$ip ip=$2 ;;
     --ip6) earlier=$ip6 ip6=$2 ;;
     --policy) earlier=$policy policy=$2 ;;
     --cgroup) earlier=$cgroup cgroup=$2 ;;
+    --create-cgroup) earlier=$cgroup cgroup=$2 create=yes ;;
     --log) earlier=$log log=$2 ;;
     esac
-    [ -z "$earlier" ] || run_restricted_fail 125 "$1: given twice, $earlier and $2"
+    [ -z "$earlier" ] || fail 125 "$1: given twice, $earlier and $2"
     case $1=$2 in
     --log=off | --log=error | --log=info | --log=debug) ;;
-    --log=*) run_restricted_fail 125 "--log $2: expected off, error, info or debug" ;;
-    --cgroup=*/../* | --cgroup=*/.. | --cgroup=[!/]*)
-        run_restricted_fail 125 "--cgroup $2: expected a path from the root cgroup on, /web/a say, without .."
+    --log=*) fail 125 "--log $2: expected off, error, info or debug" ;;
+    --*cgroup=*/../* | --*cgroup=*/.. | --*cgroup=[!/]*)
+        fail 125 "$1 $2: expected a path from the root cgroup on, /web/a say, without .."
         ;;
     esac
 }
 
 # The library takes an absolute path only.
-run_restricted_absolute_policy() {
+absolute_policy() {
     directory=$(CDPATH='' cd -- "$policy" 2>/dev/null && pwd) ||
-        run_restricted_fail 125 "--policy $policy: expected a directory that can be entered"
+        fail 125 "--policy $policy: expected a directory that can be entered"
     policy=$directory
 }
 
 # A command that is to be restricted and isn't would be a surprise.
-run_restricted_something_is_assigned() {
+something_is_assigned() {
     directory=${policy:-${IPADDR_POLICY_DIR-/etc/ipaddr}}
-    if [ -n "$ip$ip6${IPADDR_IPV4+set}${IPADDR_IPV6+set}${IPADDR_LATCH+set}$force" ] || [ -e "$directory" ]; then
+    if [ -n "$ip$ip6${IPADDR_IPV4+set}${IPADDR_IPV6+set}${IPADDR_LATCH+set}$unassigned" ] || [ -e "$directory" ]; then
         return
     fi
-    hint='--force runs the command unrestricted'
-    [ "$mode" = run ] || hint='note that dash passes no options to a sourced file'
-    run_restricted_fail 125 "nothing is assigned: expected --ip, --ip6, IPADDR_IPV4, IPADDR_IPV6 or the directory $directory ($hint)"
+    fail 125 "nothing is assigned: expected --ip, --ip6, IPADDR_IPV4, IPADDR_IPV6 or the directory $directory"
 }
 
-# Where this file may be. Sourced, only bash says so; others keep it open while they read it.
-run_restricted_places() {
-    # shellcheck disable=SC3028 # empty where it isn't bash
-    source=${BASH_SOURCE-}
-    if [ "$mode" = run ]; then
-        readlink -f -- "$0"
-    elif [ -n "$source" ]; then
-        readlink -f -- "$source"
-    else
-        for descriptor in "/proc/$run_restricted_pid/fd"/*; do
-            readlink -- "$descriptor"
-        done | grep '/run-restricted\(\.sh\)\{0,1\}$'
-    fi
+# The file that this shell runs. bash looks for it in PATH too.
+own_file() {
+    case $0 in
+    */*) own=$0 ;;
+    *) own=./$0 ;;
+    esac
+    [ -f "$own" ] || own=$(command -v "$0") || return 1
+    readlink -f -- "$own"
 }
 
 # Sets $library.
-run_restricted_find_library() {
-    here=$(run_restricted_places | tail -n 1)
+find_library() {
+    here=$(own_file) || fail 125 "$0: readlink -f can't tell where it is"
     here=${here%/*}
-    machine=$(uname -m)
-    for library in ${here:+"$here/libipaddr.so" "$here/target/release/libipaddr.so"} \
-        ${here:+"$here/../lib/libipaddr.so"} /usr/local/lib/libipaddr.so \
+    library=${RUN_RESTRICTED_LIBRARY-}
+    [ -z "${RUN_RESTRICTED_LIBRARY+set}" ] || {
+        case $library in
+        /*) ;;
+        *) fail 125 "RUN_RESTRICTED_LIBRARY=$library: expected an absolute path" ;;
+        esac
+        [ -f "$library" ] || fail 125 "RUN_RESTRICTED_LIBRARY=$library: expected a file"
+        return
+    }
+    need uname
+    machine=$(uname -m) || fail 125 "uname -m has failed"
+    library=$here/libipaddr.so
+    [ ! -f "$library" ] || return 0
+    library=$here/target/release/libipaddr.so
+    if [ -f "$here/Cargo.toml" ] && [ -f "$here/src/lib.rs" ]; then
+        build_library
+        return
+    fi
+    for library in "$library" "$here/../lib/libipaddr.so" /usr/local/lib/libipaddr.so \
         "/usr/lib/$machine-linux-gnu/libipaddr.so" /usr/lib64/libipaddr.so /usr/lib/libipaddr.so; do
         [ ! -f "$library" ] || return 0
     done
-    library=$here/target/release/libipaddr.so
-    if [ -z "$here" ] || [ ! -f "$here/Cargo.toml" ] || [ ! -f "$here/src/lib.rs" ]; then
-        run_restricted_fail 125 "there is no libipaddr.so: expected one in ${here:-the folder of run-restricted.sh} or in the system's library folders, /usr/local/lib say"
+    fail 125 "there is no libipaddr.so: expected one in $here or in the system's library folders, /usr/local/lib say, or its path in RUN_RESTRICTED_LIBRARY"
+}
+
+# In a source tree $library is built, if it isn't there or is older than the sources.
+build_library() {
+    lacks="there is no $library"
+    if [ -f "$library" ]; then
+        need find
+        newer=$(find "$here/src" "$here/policy/src" "$here/build.rs" -name '*.rs' -newer "$library") ||
+            fail 125 "nobody can tell whether $library is older than the sources: find has failed"
+        [ -n "$newer" ] || return 0
+        lacks="$library is older than ${newer%%"
+"*}"
     fi
-    [ "$mode" = run ] ||
-        run_restricted_fail 125 "there is no $library: expected it built, by cargo build --release"
+    [ "$mode" = command ] ||
+        fail 125 "$lacks: expected it built, by cargo build --release -p ipaddr"
     command -v cargo >/dev/null ||
-        run_restricted_fail 125 "there is no $library, and no cargo in PATH to build it with"
+        fail 125 "$lacks, and there is no cargo in PATH to build it: expected cargo, or the path of a library in RUN_RESTRICTED_LIBRARY"
     (
         cd -- "$here" &&
-            env -u CARGO_BUILD_TARGET cargo build --release -p ipaddr --target-dir target
-    ) </dev/null >&2
-    [ -f "$library" ] ||
-        run_restricted_fail 125 "$library could not be built: expected cargo build --release to make it"
+            env -u CARGO_BUILD_TARGET cargo build --release -p ipaddr --target-dir target &&
+            [ -f "$library" ]
+    ) </dev/null >&2 ||
+        fail 125 "$library could not be built: expected cargo build --release -p ipaddr to make it"
+    # Where cargo found nothing to do, so that it isn't called each time.
+    touch -- "$library" 2>/dev/null || :
+}
+
+# Prints the versions; the library carries its own as text.
+version() {
+    printf 'run-restricted.sh %s\n' "$version"
+    (
+        set -u +ef
+        # Nothing is built for an answer.
+        # shellcheck disable=SC2030
+        mode=source
+        need readlink tr sed
+        find_library
+        carried=$(tr -c '[:print:]' '\n' <"$library" |
+            sed -n 's/.*\(libipaddr [0-9][0-9A-Za-z.+-]*\).*/\1/p')
+        [ -n "$carried" ] || fail 125 "$library: tells no version: expected libipaddr and a number in it"
+        printf '%s (%s)\n' "$carried" "$library"
+    )
 }
 
 # Sets $preload: the library, and what LD_PRELOAD holds.
-run_restricted_compose_preload() {
-    [ -r "$library" ] || run_restricted_fail 125 "$library: expected a file that may be read"
+compose_preload() {
+    [ -r "$library" ] || fail 125 "$library: expected a file that may be read"
     case $library in
     *[:\ \$]*)
-        run_restricted_fail 125 "$library: expected a path without a colon, a space or a dollar sign, which LD_PRELOAD can't hold"
+        fail 125 "$library: expected a path without a colon, a space or a dollar sign, which LD_PRELOAD can't hold"
         ;;
     esac
     case " ${LD_PRELOAD-} " in
@@ -213,16 +377,16 @@ run_restricted_compose_preload() {
 }
 
 # The command has to be a file that exists, and one that LD_PRELOAD covers.
-run_restricted_check_command() {
-    file=$(run_restricted_which "$1")
-    [ -e "$file" ] || run_restricted_fail 127 "$1: not found"
+check_command() {
+    file=$(which "$1")
+    [ -e "$file" ] || fail 127 "$1: not found"
     { [ -f "$file" ] && [ -x "$file" ]; } ||
-        run_restricted_fail 126 "$1: expected a program that may be executed"
-    [ -n "$force" ] || run_restricted_covered "$file" ''
+        fail 126 "$1: expected a program that may be executed"
+    [ -n "$force" ] || covered "$file" ''
 }
 
 # which NAME: what execvp(3) would execute.
-run_restricted_which() {
+which() {
     case $1 in
     */*)
         printf '%s\n' "$1"
@@ -245,58 +409,63 @@ run_restricted_which() {
 }
 
 # covered FILE BY: ends the plan if LD_PRELOAD doesn't cover FILE; BY are the scripts that led to it.
-run_restricted_covered() {
+covered() {
     [ -r "$1" ] ||
-        run_restricted_uncovered "$1$2" 'it may not be read, so nobody can tell whether it is covered'
-    # shellcheck disable=SC2046 # bytes, as words
-    set -- "$1" "$2" $(od -An -v -tu1 -N64 -- "$1")
+        uncovered "$1$2" 'it may not be read, so nobody can tell whether it is covered'
+    bytes=$(od -An -v -tu1 -N64 -- "$1") || fail 125 "$1: od can't read it"
+    # shellcheck disable=SC2086 # bytes, as words
+    set -- "$1" "$2" $bytes
     case "${3-} ${4-} ${5-} ${6-}" in
-    '127 69 76 70') run_restricted_elf_covered "$@" ;;
-    '35 33 '*) run_restricted_script_covered "$1" "$2" ;;
-    *) run_restricted_uncovered "$1$2" 'it is neither an ELF program nor a script with a #! line' ;;
+    '127 69 76 70') elf_covered "$@" ;;
+    '35 33 '*) script_covered "$1" "$2" ;;
+    *) uncovered "$1$2" 'it is neither an ELF program nor a script with a #! line' ;;
     esac
 }
 
-run_restricted_uncovered() {
-    run_restricted_fail 126 "$1 is not covered by LD_PRELOAD: $2 (--force runs it all the same)"
+uncovered() {
+    fail 126 "$1 is not covered by LD_PRELOAD: $2 (--force runs it without)"
 }
 
 # elf_covered FILE BY BYTE…: the bytes are its ELF header, see elf(5).
-run_restricted_elf_covered() {
+elf_covered() {
     file=$1
     name=$1$2
     shift 2
-    [ $# -eq 64 ] || run_restricted_uncovered "$name" 'its ELF header is cut short'
+    [ $# -eq 64 ] || uncovered "$name" 'its ELF header is cut short'
     if [ -u "$file" ] || [ -g "$file" ]; then
-        run_restricted_uncovered "$name" 'it is set-uid or set-gid'
+        uncovered "$name" 'it is set-uid or set-gid, as sudo and su are: expected the program that it is to start'
     fi
     # getcap is in no user's PATH on Debian, and looks at no symbolic link.
     if [ -n "$(PATH=$PATH:/usr/sbin:/sbin getcap -- "$(readlink -f -- "$file")" 2>/dev/null)" ] ||
         getfattr -n security.capability -- "$file" >/dev/null 2>&1; then
-        run_restricted_uncovered "$name" 'it has file capabilities'
+        uncovered "$name" 'it has file capabilities'
     fi
     # EI_CLASS, EI_DATA and e_machine have to be the library's.
-    # shellcheck disable=SC2046 # bytes, as words
-    [ "$5 $6 ${19} ${20}" = "$(set -- $(od -An -v -tu1 -N20 -- "$library") && echo "$5 $6 ${19} ${20}")" ] ||
-        run_restricted_uncovered "$name" "it is for another machine than $library"
-    interpreter=$(run_restricted_interpreter "$@")
-    [ -n "$interpreter" ] || run_restricted_uncovered "$name" 'it is statically linked'
-    # The dynamic linker's own word, see ld.so(8): it lists what it would load, and runs nothing.
+    bytes=$(od -An -v -tu1 -N20 -- "$library") || fail 125 "$library: od can't read it"
+    # shellcheck disable=SC2086 # bytes, as words
+    [ "$5 $6 ${19} ${20}" = "$(set -- $bytes && echo "$5 $6 ${19} ${20}")" ] ||
+        uncovered "$name" "it is for another machine than $library"
+    interpreter=$(interpreter "$@") || fail 125 "$file: od or dd can't read it"
+    [ -n "$interpreter" ] || uncovered "$name" 'it is statically linked'
+    # The dynamic linker's own word, see ld.so(8): it lists what it would load, and runs nothing. It
+    # takes $ORIGIN from the name it is given; the kernel would give it that of the file itself.
+    file=$(readlink -f -- "$file") || fail 125 "$file: readlink -f can't resolve it"
     listed=$(LD_PRELOAD=$preload "$interpreter" --list "$file" 2>&1 </dev/null)
     case $listed in
     *"$library ("*) ;;
-    *) run_restricted_uncovered "$name" "$interpreter doesn't load $library into it: $listed" ;;
+    *) uncovered "$name" "$interpreter doesn't load $library into it: $listed" ;;
     esac
 }
 
 # interpreter BYTE…: the path in the program header PT_INTERP of $file, if it has one.
-run_restricted_interpreter() {
+interpreter() {
     header=$((${33} + ${34} * 256 + ${35} * 65536 + ${36} * 16777216)) # e_phoff
     size=$((${55} + ${56} * 256))                                      # e_phentsize
     count=$((${57} + ${58} * 256))                                     # e_phnum
     while [ "$count" -gt 0 ]; do
-        # shellcheck disable=SC2046 # bytes, as words
-        set -- $(od -An -v -tu1 -j "$header" -N40 -- "$file")
+        bytes=$(od -An -v -tu1 -j "$header" -N40 -- "$file") || return 1
+        # shellcheck disable=SC2086 # bytes, as words
+        set -- $bytes
         if [ "${1-} ${2-} ${3-} ${4-}" = '3 0 0 0' ] && [ $# -eq 40 ]; then
             start=$((${9} + ${10} * 256 + ${11} * 65536 + ${12} * 16777216)) # p_offset
             length=$((${33} + ${34} * 256 - 1))                              # p_filesz, less the NUL
@@ -309,19 +478,25 @@ run_restricted_interpreter() {
 }
 
 # script_covered FILE BY: its interpreter has to be covered; so has the program that env(1) looks up.
-run_restricted_script_covered() {
+script_covered() {
     by=", the interpreter of $1$2"
     depth=$((${depth-0} + 1))
-    [ "$depth" -le 5 ] || run_restricted_uncovered "$1$2" 'there are too many interpreters in a row'
-    line=$(head -n 1 -- "$1" | cut -c 3-)
+    [ "$depth" -le 5 ] || uncovered "$1$2" 'there are too many interpreters in a row'
+    line=$(head -n 1 -- "$1") || fail 125 "$1: head can't read it"
+    line=${line#??}
+    case $line in
+    *"$carriage_return")
+        fail 126 "$1$2: its #! line ends with a carriage return, as lines of DOS do: expected a line feed alone"
+        ;;
+    esac
     # Not the words of a pattern, but those of the line.
     set -f
     # shellcheck disable=SC2086
     set -- $line
     set +f
-    [ $# -gt 0 ] || run_restricted_uncovered "${by#, the interpreter of }" 'its #! line names nothing'
-    { [ -f "$1" ] && [ -x "$1" ]; } || run_restricted_fail 126 "$1$by: expected a program that may be executed"
-    run_restricted_covered "$1" "$by"
+    [ $# -gt 0 ] || uncovered "${by#, the interpreter of }" 'its #! line names nothing'
+    { [ -f "$1" ] && [ -x "$1" ]; } || fail 126 "$1$by: expected a program that may be executed"
+    covered "$1" "$by"
     [ "${1##*/}" = env ] || return 0
     shift
     while [ $# -gt 0 ]; do
@@ -340,29 +515,30 @@ run_restricted_script_covered() {
         esac
     done
     [ $# -gt 0 ] || return 0
-    file=$(run_restricted_which "$1")
-    [ -f "$file" ] || run_restricted_fail 127 "$1$by: not found"
-    run_restricted_covered "$file" "$by"
+    file=$(which "$1")
+    [ -f "$file" ] || fail 127 "$1$by: not found"
+    covered "$file" "$by"
 }
 
 # Joins the cgroup, if one is given, after the library has read the policy there.
-run_restricted_enter_cgroup() {
+enter_cgroup() {
     procs=
     made=
     if [ -n "$cgroup" ]; then
-        run_restricted_cgroup_folder
-        run_restricted_make_cgroup
+        need awk mkdir rmdir
+        option=--${create:+create-}cgroup
+        cgroup_folder
+        make_cgroup
         procs=$folder/cgroup.procs
         # shellcheck disable=SC2016 # for the inner shell
-        reason=$(sh -c 'env echo "$$" >"$0"' "$procs" 2>&1) ||
-            run_restricted_no_cgroup "it can't be joined: $reason"
+        reason=$(sh -c 'env echo "$$" >"$0"' "$procs" 2>&1) || no_cgroup "it can't be joined: $reason"
     fi
-    run_restricted_probe
-    [ -z "$procs" ] || env echo "$$" >"$procs" || run_restricted_no_cgroup "it can't be joined"
+    probe
+    [ -z "$procs" ] || env echo "$$" >"$procs" || no_cgroup "it can't be joined"
 }
 
 # Sets $folder: where the cgroup is, in the hierarchy that the library takes, see cgroups(7).
-run_restricted_cgroup_folder() {
+cgroup_folder() {
     # The line of /proc/self/cgroup.
     hierarchy=$(awk -F : -v controller="${IPADDR_CGROUP_CONTROLLER-}" '
         function has(name) { return index("," $2 ",", "," name ",") }
@@ -374,45 +550,57 @@ run_restricted_cgroup_folder() {
             if (controller != "") exit
             sub(/,.*/, "", lowest)
             print unified ? "unified" : systemd ? "name=systemd" : lowest
-        }' /proc/self/cgroup)
+        }' /proc/self/cgroup) || no_cgroup 'awk has failed'
     [ -n "$hierarchy" ] ||
-        run_restricted_no_cgroup "there is no hierarchy ${IPADDR_CGROUP_CONTROLLER:+with the controller $IPADDR_CGROUP_CONTROLLER }in /proc/self/cgroup"
+        no_cgroup "there is no hierarchy ${IPADDR_CGROUP_CONTROLLER:+with the controller $IPADDR_CGROUP_CONTROLLER }in /proc/self/cgroup"
     # ROOT MOUNT-POINT, from mountinfo (see proc(5)), which writes a space as \040.
     mount=$(awk -v hierarchy="$hierarchy" '{
         for (i = 7; i < NF && $i != "-"; i++);
         type = hierarchy == "unified" ? "cgroup2" : "cgroup"
         named = type == "cgroup2" || index("," $(i + 3) ",", "," hierarchy ",")
         if ($(i + 1) == type && named) { print $4, $5; exit }
-    }' /proc/self/mountinfo)
-    [ -n "$mount" ] || run_restricted_no_cgroup "the cgroup hierarchy ($hierarchy) is not mounted"
-    mount=$(printf '%s\n' "$mount" | sed 's/\\\([0-7]\)/\\0\1/g')
+    }' /proc/self/mountinfo) || no_cgroup 'awk has failed'
+    [ -n "$mount" ] || no_cgroup "the cgroup hierarchy ($hierarchy) is not mounted"
+    mount=$(printf '%s\n' "$mount" | sed 's/\\\([0-7]\)/\\0\1/g') || no_cgroup 'sed has failed'
     root=$(printf '%b' "${mount%% *}")
     root=${root%/}
     point=$(printf '%b' "${mount#* }")
     case $cgroup/ in
     "$root"/*) folder=$point${cgroup#"$root"} ;;
-    *) run_restricted_no_cgroup "only the cgroups below $root are mounted" ;;
+    *) no_cgroup "only the cgroups below $root are mounted" ;;
     esac
 }
 
-# Makes $folder. Sets $made: the folders that weren't there, seen from $existing.
-run_restricted_make_cgroup() {
+# Makes $folder, if that is asked for. Sets $made: the folders that weren't there, seen from $existing.
+make_cgroup() {
+    [ ! -d "$folder" ] || return 0
+    case $cgroup/ in
+    "$point"/*)
+        spelling=${cgroup#"$point"}
+        no_cgroup "this is a path in the file system: expected the cgroup's own, $option $root${spelling:-/}"
+        ;;
+    /sys/fs/cgroup/*)
+        no_cgroup "this is a path in the file system: expected the cgroup's own, as in /proc/self/cgroup"
+        ;;
+    esac
+    [ -n "$create" ] ||
+        no_cgroup "there is no such cgroup: expected one with a folder below $point, or --create-cgroup $cgroup to make it"
     existing=$folder
     while [ ! -d "$existing" ]; do
         existing=${existing%/*}
     done
     made=${folder#"$existing"}
     made=${made#/}
-    reason=$(mkdir -p -- "$folder" 2>&1) || run_restricted_no_cgroup "it can't be made: $reason"
+    reason=$(mkdir -p -- "$folder" 2>&1) || no_cgroup "it can't be made: $reason"
 }
 
 # Removes what has been made, and ends the plan.
-run_restricted_no_cgroup() {
-    run_restricted_unmake_cgroup
-    run_restricted_fail 125 "--cgroup $cgroup: $1"
+no_cgroup() {
+    unmake_cgroup
+    fail 125 "$option $cgroup: $1"
 }
 
-run_restricted_unmake_cgroup() {
+unmake_cgroup() {
     while [ -n "$made" ] && [ ! -d "$existing/$made" ]; do
         case $made in
         */*) made=${made%/*} ;;
@@ -423,32 +611,52 @@ run_restricted_unmake_cgroup() {
 }
 
 # The library reads the policy at load and says what is wrong with it; so a shell that does nothing
-# is run first, in the cgroup. (Where sh is static, the library says it in the command.)
-run_restricted_probe() {
-    # shellcheck disable=SC2016 # for the inner shell
-    said=$(sh -c '[ -z "$0" ] || env echo "$$" >"$0"; exec "$@"' "$procs" \
+# is run first, in the cgroup. That it says nothing counts only if it was there.
+probe() {
+    real=$(readlink -f -- "$library") || fail 125 "$library: readlink -f can't resolve it"
+    # shellcheck disable=SC2016 # for the inner shells
+    said=$(sh -c '[ -z "$0" ] || env echo "$$" >"$0" || exit; exec "$@"' "$procs" \
         env -u IPADDR_LOG_FILE LD_PRELOAD="$preload" IPADDR_LOG=error \
         ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} ${policy:+"IPADDR_POLICY_DIR=$policy"} \
-        sh -c : 2>&1 </dev/null) || {
-        run_restricted_unmake_cgroup
-        run_restricted_fail 125 "${cgroup:+--cgroup $cgroup: }sh can't be run under $library: $said"
+        sh -c 'while read -r line; do
+                case $line in */"$0") echo loaded; exit ;; esac
+            done </proc/self/maps' "${real##*/}" 2>&1 </dev/null) || {
+        unmake_cgroup
+        fail 125 "${cgroup:+$option $cgroup: }sh can't be run under $library: $said"
     }
     case $said in
-    '') return 0 ;;
     *ipaddr\[* | *"$library"*) ;;
-    *) return 0 ;;
+    loaded | *"
+loaded") return ;;
+    *)
+        [ -z "$force" ] || return 0
+        unmake_cgroup
+        fail 125 "nobody can tell whether the policy is right: expected a dynamically linked sh, into which $library can be loaded (--force does without)"
+        ;;
     esac
-    run_restricted_unmake_cgroup
+    unmake_cgroup
     said=$(printf '%s\n' "$said" | sed '
+        /^loaded$/d
         s/^ipaddr\[[0-9]*]: //
         s/; every use of IPv4 and IPv6 is refused$//
         '"${ip:+s/^IPADDR_IPV4:/--ip:/}"'
-        '"${ip6:+s/^IPADDR_IPV6:/--ip6:/}")
-    run_restricted_fail 125 "$said"
+        '"${ip6:+s/^IPADDR_IPV6:/--ip6:/}") || fail 125 "$said"
+    fail 125 "$said"
+}
+
+# Prints the assignments, and for a calling shell run_restricted_off, which takes them back.
+# shellcheck disable=SC2031 # that was for an answer
+print_lines() {
+    for name in LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_POLICY_DIR IPADDR_CGROUP_CONTROLLER \
+        IPADDR_LOG IPADDR_LOG_FILE IPADDR_REQUIRE; do
+        variable "$name"
+    done
+    [ "$mode" = command ] || [ -n "$again" ] ||
+        printf 'run_restricted_off() {\n%s\nunset -f run_restricted_off\n}\n' "$undo"
 }
 
 # variable NAME: prints the assignment, if there is one, and adds to $undo what takes it back.
-run_restricted_variable() {
+variable() {
     eval "set -- \"\$1\" \"\${$1+set}\" \"\${$1-}\""
     case $1 in
     LD_PRELOAD) value=$preload ;;
@@ -460,59 +668,29 @@ run_restricted_variable() {
     esac
     # Set to nothing is set too: the library refuses it rather than take it for unset.
     [ -n "$2$value" ] || return 0
-    if [ "$1" != LD_PRELOAD ] && [ "$value" != "$3" ] && run_restricted_again; then
-        run_restricted_fail 125 "this shell has ${2:+$1=$3 and }run_restricted_off already: call that first"
-    fi
-    printf '%s=%s; export %s\n' "$1" "$(run_restricted_quote "$value")" "$1"
-    [ "$mode" = source ] || return 0
-    undo="${undo-}unset $1
+    printf '%s=%s; export %s\n' "$1" "$(quote "$value")" "$1"
+    undo="${undo}unset $1
 "
-    [ -z "$2" ] || undo="$undo$1=$(run_restricted_quote "$3")
+    [ -z "$2" ] || undo="$undo$1=$(quote "$3")
 "
-    # Was it exported? Then a child sees it.
-    # shellcheck disable=SC2016 # for the inner shell
-    if sh -c 'eval "[ -n \"\${$0+set}\" ]"' "$1"; then
-        undo="${undo}export $1
-"
-    fi
+    case " $exported " in
+    *" $1 "*) undo="${undo}export $1
+" ;;
+    esac
 }
 
-# Whether the calling shell has been set up before.
-run_restricted_again() {
-    [ "$mode" = source ] && command -v run_restricted_off >/dev/null
-}
+version=0.1.0
+carriage_return=$(printf '\r')
 
-# zsh has the name of a sourced file in $0, so what follows would take it for a command.
-if [ -n "${ZSH_VERSION-}" ]; then
-    echo 'run-restricted.sh: expected sh, dash, bash or busybox ash, not zsh' >&2
-    return 125
-fi
-
-case $(readlink -f -- "$0" || printf '%s\n' "$0") in
-*/run-restricted.sh | */run-restricted)
-    run_restricted_lines=$(run_restricted_plan run "$@") || exit
-    eval "$run_restricted_lines"
-    exec "$@"
-    ;;
-esac
-
-# Sourced. $$ would be another process if this is a subshell.
-IFS=' ' read -r run_restricted_pid run_restricted_lines </proc/self/stat
-# The arguments are the calling script's own, unless they begin with an option of ours.
 case ${1-} in
--- | --ip | --ip=* | --ip6 | --ip6=* | --policy | --policy=* | --cgroup | --cgroup=* | --log | \
-    --log=* | --force | --help)
-    run_restricted_lines=$(run_restricted_plan source "$@") || run_restricted_lines='return 125'
+--lines-for-a-calling-shell)
+    plan "$@"
+    exit
     ;;
-*) run_restricted_lines=$(run_restricted_plan source) || run_restricted_lines='return 125' ;;
 esac
-unset -f run_restricted_help run_restricted_fail run_restricted_quote run_restricted_plan \
-    run_restricted_option run_restricted_absolute_policy run_restricted_something_is_assigned \
-    run_restricted_places run_restricted_find_library run_restricted_compose_preload \
-    run_restricted_check_command run_restricted_which run_restricted_covered \
-    run_restricted_uncovered run_restricted_elf_covered run_restricted_interpreter \
-    run_restricted_script_covered run_restricted_enter_cgroup run_restricted_cgroup_folder \
-    run_restricted_make_cgroup run_restricted_no_cgroup run_restricted_unmake_cgroup \
-    run_restricted_probe run_restricted_variable run_restricted_again
+# In no condition, where set -e would be without effect.
+set -e
+run_restricted_lines=$(plan "$@")
 eval "unset run_restricted_lines run_restricted_pid
 $run_restricted_lines"
+exec "$@"

@@ -23,6 +23,10 @@ node nodejs
 javac default-jdk-headless
 dash dash
 busybox busybox
+zsh zsh
+mksh mksh
+ksh93 ksh93u+m
+yash yash
 ip iproute2
 iptables-restore iptables
 unshare util-linux

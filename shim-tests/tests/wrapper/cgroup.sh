@@ -1,14 +1,29 @@
 # shellcheck shell=sh
 # wrapper.sh sets what is used here, and the words in single quotes are for another shell.
 # shellcheck disable=SC2154,SC2016
-# --cgroup: made, joined, and not left behind if something is wrong. As root, in real hierarchies.
+# --cgroup joins what is there, --create-cgroup makes it, and nothing is left behind if something is
+# wrong. As root, in real hierarchies.
 
-# own_line HIERARCHY: its line of /proc/self/cgroup, as the command sees it under --cgroup.
+# try_cgroup LINE NAME MOUNT-POINT: LINE is a pattern for the line of /proc/self/cgroup.
 try_cgroup() {
-    try wrapper --ip 127.0.0.2 --cgroup "/$group/a b" -- grep "$1" /proc/self/cgroup
-    check "cgroup: $2: status" 0 "$status"
-    check "cgroup: $2" "/$group/a b" "${out#*:*:}"
+    refused "cgroup: $2: not there" 125 \
+        "--cgroup /$group/a b: there is no such cgroup: expected one with a folder below $3, or --create-cgroup" \
+        --ip 127.0.0.2 --cgroup "/$group/a b" "$ran"
+    check "cgroup: $2: not there: not made" '' "$(ls -d "$3/$group" 2>/dev/null)"
+
+    try wrapper --ip 127.0.0.2 --create-cgroup "/$group/a b" -- grep "$1" /proc/self/cgroup
+    check "cgroup: $2: created: status" 0 "$status"
+    check "cgroup: $2: created" "/$group/a b" "${out#*:*:}"
     check "cgroup: $2: made" yes "$([ ! -d "$3/$group/a b" ] || echo yes)"
+    for option in --cgroup --create-cgroup; do
+        try wrapper --ip 127.0.0.2 "$option" "/$group/a b" -- grep "$1" /proc/self/cgroup
+        check "cgroup: $2: $option, of one that is there: status" 0 "$status"
+        check "cgroup: $2: $option, of one that is there" "/$group/a b" "${out#*:*:}"
+        refused "cgroup: $2: $option, as a path of the file system" 125 \
+            "$option $3/$group: this is a path in the file system: expected the cgroup's own, $option /$group" \
+            --ip 127.0.0.2 "$option" "$3/$group" "$ran"
+        check "cgroup: $2: $option, as a path of the file system: not made" '' "$(ls -d "$3$3" 2>/dev/null)"
+    done
     rmdir "$3/$group/a b" "$3/$group"
 }
 
@@ -26,7 +41,7 @@ if root_for cgroup; then
         echo 127.0.0.3 >"$work/policy/$group/a/ipaddr.ipv4"
         refused 'cgroup: a conflict there' 125 \
             "$work/policy/$group/a/ipaddr.ipv4:1: 127.0.0.3 is outside" \
-            --policy "$work/policy" --cgroup "/$group/a" "$ran"
+            --policy "$work/policy" --create-cgroup "/$group/a" "$ran"
         check 'cgroup: a conflict there: not left behind' '' "$(ls -d "$unified/$group" 2>/dev/null)"
         rm -r "$work/policy"
 
@@ -34,8 +49,8 @@ if root_for cgroup; then
         mkdir "$unified/$group"
         if echo threaded 2>/dev/null >"$unified/$group/cgroup.type"; then
             refused 'cgroup: one that takes no processes' 125 \
-                "--cgroup /$group/x/y: it can't be joined: " \
-                --ip 127.0.0.2 --cgroup "/$group/x/y" "$ran"
+                "--create-cgroup /$group/x/y: it can't be joined: " \
+                --ip 127.0.0.2 --create-cgroup "/$group/x/y" "$ran"
             check 'cgroup: one that takes no processes: not left behind' '' \
                 "$(ls -d "$unified/$group/x" 2>/dev/null)"
         else
@@ -46,9 +61,9 @@ if root_for cgroup; then
         if have setpriv 'cgroup: as another user'; then
             # shellcheck disable=SC2086 # busybox sh is two words
             out=$(setpriv --reuid 65534 --regid 65534 --clear-groups $shell "$bin/run-restricted.sh" \
-                --ip 127.0.0.2 --cgroup "/$group" -- true 2>&1 </dev/null)
+                --ip 127.0.0.2 --create-cgroup "/$group" -- true 2>&1 </dev/null)
             check 'cgroup: as another user: status' 125 $?
-            holds 'cgroup: as another user' "$out" "--cgroup /$group: it can't be made: "
+            holds 'cgroup: as another user' "$out" "--create-cgroup /$group: it can't be made: "
             holds 'cgroup: as another user, why' "$out" 'Permission denied'
         fi
     fi

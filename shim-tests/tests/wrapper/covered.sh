@@ -82,6 +82,10 @@ refused 'covered: no such interpreter' 126 \
 script lost-by-env '#!/usr/bin/env no-such-program'
 refused 'covered: no such interpreter by env' 127 'no-such-program, the interpreter of' \
     --ip 127.0.0.2 "$work/lost-by-env"
+script dos "#!/bin/sh"
+sed -i "1s/.*/#!\/bin\/sh$(printf '\r')/" "$work/dos"
+refused 'covered: a #! line of DOS' 126 \
+    "$work/dos: its #! line ends with a carriage return" --ip 127.0.0.2 "$work/dos"
 script loop "#!$work/loop"
 refused 'covered: an interpreter of itself' 126 'too many interpreters' --ip 127.0.0.2 "$work/loop"
 for line in '#!/bin/sh' '#! /bin/sh -e' '#!/usr/bin/env sh' '#!/usr/bin/env -S -u FOO sh -e'; do
@@ -90,6 +94,26 @@ for line in '#!/bin/sh' '#! /bin/sh -e' '#!/usr/bin/env sh' '#!/usr/bin/env -S -
     check "covered: a script with $line" '0 yes' "$status $([ ! -e "$work/ran.yes" ] || echo yes)"
     rm -f "$work/ran.yes"
 done
+
+# What is found through a link has its libraries beside the file, not beside the link.
+if have cc 'covered: $ORIGIN'; then
+    mkdir -p "$work/opt/bin" "$work/opt/lib"
+    printf 'int seven(void) { return 7; }\n' >"$work/opt/seven.c"
+    printf 'int seven(void); int main(void) { return seven(); }\n' >"$work/opt/main.c"
+    cc -shared -fPIC -o "$work/opt/lib/libseven.so" "$work/opt/seven.c"
+    cc -o "$work/opt/bin/seven" "$work/opt/main.c" -L"$work/opt/lib" -lseven -Wl,-rpath,'$ORIGIN/../lib'
+    ln -sf opt/bin/seven "$work/seven-link"
+    try wrapper --ip 127.0.0.2 "$work/seven-link"
+    check 'covered: $ORIGIN: through a link' '7 ' "$status $err"
+    printf '#!%s\n' "$work/seven-link" >"$work/seven-script" && chmod 755 "$work/seven-script"
+    try wrapper --ip 127.0.0.2 "$work/seven-script"
+    check 'covered: $ORIGIN: through a link, for a script' '7 ' "$status $err"
+    rm -r "$work/opt" "$work/seven-link" "$work/seven-script"
+fi
+if have java 'covered: java'; then
+    try wrapper --ip 127.0.0.2 java -version
+    check 'covered: java, a link on Debian' 0 "$status"
+fi
 
 # A program of another libc has to have the library in it too.
 if have musl-gcc 'covered: musl'; then

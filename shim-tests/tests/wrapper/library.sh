@@ -43,6 +43,13 @@ else
     check 'library: not built: status' 125 "$status"
 fi
 
+cp "$library" "$work/named.so"
+RUN_RESTRICTED_LIBRARY="$work/named.so" try wrapper --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
+check 'library: by RUN_RESTRICTED_LIBRARY' "$work/named.so" "$out"
+rm "$work/named.so"
+RUN_RESTRICTED_LIBRARY="$work/named.so" refused 'library: none at RUN_RESTRICTED_LIBRARY' 125 \
+    "RUN_RESTRICTED_LIBRARY=$work/named.so: expected a file" --ip 127.0.0.2 "$ran"
+
 place "$work/with space"
 cp "$library" "$work/with space/libipaddr.so"
 placed --ip 127.0.0.2 "$ran"
@@ -64,9 +71,32 @@ if [ "$shell" = dash ] && have cargo 'library: built'; then
     placed=$work/source/run-restricted.sh
     placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
     check 'library: built' "$work/source/target/release/libipaddr.so" "$out"
-    touch -d '2001-01-01' "$work/source/target/release/libipaddr.so"
+    built=$(stat -c %Y "$work/source/target/release/libipaddr.so")
     placed --ip 127.0.0.2 true
-    check 'library: not built again' '' "$(find "$work/source/target/release/libipaddr.so" -newer "$ran")$err"
+    check 'library: not built again' "0 $built " "$status $(stat -c %Y "$work/source/target/release/libipaddr.so") $err"
+
+    # Older than a source: built anew, or not used. A policy that it hasn't heard of would be nothing to it.
+    touch -d '+1 minute' "$work/source/policy/src/lib.rs"
+    IPADDR_IPV4=127.0.0.2 try dash -c '. "$0"; echo "$? ${LD_PRELOAD-unset}"' "$placed"
+    check 'library: older than a source, sourced' '125 unset' "$out"
+    holds 'library: older than a source, sourced: message' "$err" \
+        "$work/source/target/release/libipaddr.so is older than $work/source/policy/src/lib.rs: expected it built"
+    rm -f "$work/ran.yes"
+    try env PATH=/usr/bin:/bin dash "$placed" --ip 127.0.0.2 "$ran"
+    if (PATH=/usr/bin:/bin command -v cargo >/dev/null); then
+        skip 'library: older than a source, no cargo' 'cargo is in /usr/bin'
+    else
+        check 'library: older than a source, no cargo: status' 125 "$status"
+        holds 'library: older than a source, no cargo' "$err" 'there is no cargo in PATH to build it'
+        [ ! -e "$work/ran.yes" ] || fail 'library: older than a source, no cargo' 'the command ran'
+    fi
+    touch -d '2001-01-01' "$work/source/target/release/libipaddr.so"
+    touch "$work/source/policy/src/lib.rs"
+    placed --ip 127.0.0.2 true
+    check 'library: older than a source: status' 0 "$status"
+    holds 'library: older than a source: built' "$err" 'Finished'
+    placed --ip 127.0.0.2 true
+    check 'library: built anew once' '0 ' "$status $err"
     rm -rf "$work/source"
 fi
 rm -rf "$work/tree" "$work/prefix" "$work/nowhere" "$work/with space" "$work/broken"

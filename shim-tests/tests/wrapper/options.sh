@@ -7,11 +7,15 @@ refused 'options: none, and no command' 125 'expected a command'
 refused 'options: no command' 125 'expected a command' --ip 127.0.0.2 --
 refused 'options: unknown' 125 'unknown option --pi: expected one of those' --pi 127.0.0.2 "$ran"
 refused 'options: a value missing' 125 '--ip: expected a value after it' --ip
+for option in --ip --ip6 --policy --cgroup --create-cgroup --log; do
+    refused "options: $option takes no option for its value" 125 \
+        "$option: expected a value after it, not --log" "$option" --log "$ran"
+done
 refused 'options: an empty value' 125 '--ip: expected a value, not an empty one' --ip '' "$ran"
 refused 'options: an empty value after =' 125 '--log: expected a value' --log= "$ran"
 refused 'options: twice' 125 '--ip: given twice, 127.0.0.2 and 127.0.0.3' \
     --ip 127.0.0.2 --ip 127.0.0.3 "$ran"
-refused 'options: --ip -- takes -- for the address' 125 '--ip:1: "--": expected an IPv4 address' \
+refused 'options: --ip takes no -- for the address' 125 '--ip: expected a value after it, not --' \
     --ip -- "$ran"
 refused 'options: --log' 125 '--log loud: expected off, error, info or debug' \
     --ip 127.0.0.2 --log loud "$ran"

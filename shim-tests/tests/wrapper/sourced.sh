@@ -110,6 +110,14 @@ for list in nonsense ''; do
 unset' "$out"
     holds "sourced: IPADDR_IPV4=$list: message" "$err" 'IPADDR_IPV4:1: '
 done
+unset IPADDR_IPV4
+for setting in IPADDR_IPV4=nonsense IPADDR_POLICY_DIR=relative; do
+    calling "IPADDR_IPV4=127.0.0.4
+unset IPADDR_POLICY_DIR
+$setting"'
+. "$IT"; echo "$? ${LD_PRELOAD-unset}"'
+    check "sourced: $setting, not exported, is checked" '125 unset' "$out"
+done
 calling 'set -e; . "$IT"; echo "went on"'
 check 'sourced: set -e ends the script' '125 ' "$status $out"
 unset IPADDR_IPV4
@@ -122,24 +130,33 @@ check 'sourced: found by PATH' "$bin/libipaddr.so" "$out"
 calling 'f() { IPADDR_IPV4=127.0.0.4; . "$IT"; }; f one; echo "$LD_PRELOAD"'
 check 'sourced: in a function' "$bin/libipaddr.so" "$out"
 
-# dash passes no options to a sourced file: there they are those of the calling script.
-if [ "$shell" = dash ]; then
-    calling '. "$IT" "$@"; echo "$? $IPADDR_IPV4"' --ip 127.0.0.6
-else
-    calling '. "$IT" --ip 127.0.0.6; echo "$? $IPADDR_IPV4"'
+# The arguments are the calling script's, whatever they look like: an entrypoint is started with the
+# options of its server.
+for way in '. "$IT"' 'f() { . "$IT"; }; f "$@"' 'set -eu; . "$IT"; . "$IT"'; do
+    calling "IPADDR_IPV4=127.0.0.4
+$way
+"'echo "$LD_PRELOAD $IPADDR_IPV4 ${IPADDR_IPV6-unset} $*"' --ip=0.0.0.0 --ip6 any --force --policy /x --help
+    check "sourced: not its arguments: $way" \
+        "$bin/libipaddr.so 127.0.0.4 unset --ip=0.0.0.0 --ip6 any --force --policy /x --help" "$out"
+done
+calling 'set -- one; . "$IT"; echo "$? ${LD_PRELOAD-unset}"' --force
+check 'sourced: nothing is assigned, and --force is the script'"'"'s' '125 unset' "$out"
+# As real servers take it: Python's own, by an entrypoint.
+printf '%s\n' '#!/bin/sh' 'set -eu' '. "$IT"' 'exec "$@"' >"$work/entrypoint"
+chmod 755 "$work/entrypoint"
+if have python3 'sourced: a server with an option --ip'; then
+    IPADDR_IPV4=127.0.0.4 IPADDR_LOG=off IT="$bin/run-restricted.sh" try "$work/entrypoint" python3 -c '
+import socket, sys
+server = socket.create_server((sys.argv[1].partition("=")[2], 0))
+print(server.getsockname()[0])' --ip=0.0.0.0
+    check 'sourced: a server with an option --ip' '0 127.0.0.4' "$status $out"
 fi
-check 'sourced: --ip' '0 127.0.0.6' "$out"
-calling '. "$IT"; . "$IT"; echo "$? $IPADDR_IPV4 $1"' --ip=127.0.0.6
-check 'sourced: --ip, twice' '0 127.0.0.6 --ip=127.0.0.6' "$out"
-calling '. "$IT"; set -- --ip 127.0.0.7; . "$IT" "$@"; echo "$? $IPADDR_IPV4"' --ip 127.0.0.6
-check 'sourced: another --ip' '125 127.0.0.6' "$out"
-holds 'sourced: another --ip: message' "$err" 'this shell has IPADDR_IPV4=127.0.0.6 and run_restricted_off'
-calling '. "$IT"; echo "$?"' --ip 127.0.0.6 nginx
-check 'sourced: a word that is no option' 125 "$out"
-holds 'sourced: a word that is no option: message' "$err" 'unexpected word nginx'
-calling '. "$IT"; echo "$?"' --ip 127.0.0.6 --cgroup /web
-check 'sourced: --cgroup' 125 "$out"
-holds 'sourced: --cgroup: message' "$err" '--cgroup: a sourced run-restricted.sh sets the environment only'
-calling '. "$IT"; echo "$? ${LD_PRELOAD-unset}"' --help
-holds 'sourced: --help' "$out" 'Examples:'
-holds 'sourced: --help changes nothing' "$out" '0 unset'
+
+cp "$library" "$work/elsewhere.so"
+calling 'RUN_RESTRICTED_LIBRARY='"$work/elsewhere.so"' IPADDR_IPV4=127.0.0.4
+. "$IT"; sh -c "echo \"\$LD_PRELOAD \${RUN_RESTRICTED_LIBRARY-not exported}\""'
+check 'sourced: RUN_RESTRICTED_LIBRARY' "$work/elsewhere.so not exported" "$out"
+calling 'RUN_RESTRICTED_LIBRARY=elsewhere.so IPADDR_IPV4=127.0.0.4; . "$IT"; echo "$?"'
+check 'sourced: RUN_RESTRICTED_LIBRARY, relative' 125 "$out"
+holds 'sourced: RUN_RESTRICTED_LIBRARY, relative: message' "$err" 'RUN_RESTRICTED_LIBRARY=elsewhere.so: expected an absolute path'
+rm "$work/elsewhere.so" "$work/entrypoint"

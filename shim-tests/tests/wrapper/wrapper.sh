@@ -102,15 +102,18 @@ bin=$work/bin
 mkdir "$bin" && cp "$root/run-restricted.sh" "$library" "$bin/" || exit
 printf '#!/bin/sh\n: >"%s/ran.yes"\n' "$work" >"$work/ran" && chmod 755 "$work/ran"
 ran=$work/ran
-unset LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_CGROUP_CONTROLLER IPADDR_LOG IPADDR_LOG_FILE \
-    IPADDR_LIBRARY IPADDR_TEST_SKIPS
+# The library's settings, and those of the tests that this may be one of (IPADDR_TORTURE_SECONDS).
+for variable in $(env | sed -n 's/^\(IPADDR_[A-Za-z0-9_]*\)=.*/\1/p'); do
+    unset "$variable"
+done
+unset LD_PRELOAD RUN_RESTRICTED_LIBRARY
 export IPADDR_POLICY_DIR=/nonexistent/ipaddr
 # getcap and setcap are in here on Debian.
 export PATH="$PATH:/usr/sbin:/sbin"
 
 for shell in dash bash 'busybox sh'; do
     have "${shell%% *}" 'every test' || continue
-    for part in command options covered library cgroup sourced; do
+    for part in command called options tools covered library cgroup sourced; do
         # shellcheck source=/dev/null
         . "$here/$part.sh"
     done
