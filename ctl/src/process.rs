@@ -1,10 +1,12 @@
 //! Processes, as proc(5) shows them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use ipaddr_policy::cgroup;
+use ipaddr_policy::program;
 use ipaddr_policy::text::Shown;
 use nix::libc;
 
@@ -113,6 +115,15 @@ impl Process {
         !matches!(state, Some("Z" | "X")) && flags.is_some_and(|flags| flags & PF_KTHREAD == 0)
     }
 
+    /// Whether its program is one of Go, see [`program`]; false where that can't be told.
+    pub fn is_go(self) -> bool {
+        let Ok(file) = File::open(self.path("exe")) else {
+            return false;
+        };
+        let mut head = [0; program::HEAD + 1];
+        program::inspect(&mut Read(file), &mut head) == Err(program::Reason::Go)
+    }
+
     pub fn auxiliary(self) -> io::Result<Auxiliary> {
         let bytes = fs::read(self.path("auxv"))?;
         let mut found = Auxiliary::default();
@@ -128,6 +139,21 @@ impl Process {
             }
         }
         Ok(found)
+    }
+}
+
+struct Read(File);
+
+impl program::Contents for Read {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
+            match self.0.read_at(free, offset.wrapping_add(filled as u64)) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => filled += count,
+            }
+        }
+        filled
     }
 }
 

@@ -69,6 +69,9 @@ struct Row {
     is_hole: bool,
 }
 
+/// Why the library is loaded in vain.
+const GO: &str = "Go program: its runtime makes system calls without libc";
+
 const HEADER: [&str; 5] = ["PID", "CGROUP", "LIBRARY", "COMMAND", "LATCHED"];
 
 impl Row {
@@ -76,7 +79,14 @@ impl Row {
     fn of(process: Process, restricted: &mut Restricted) -> Option<Self> {
         let cgroup = process.cgroup(settings::cgroup_controller().as_deref());
         let is_restricted = cgroup.as_ref().is_ok_and(|cgroup| restricted.has(cgroup));
-        let (library, latched, is_hole) = match Library::of(process) {
+        let found = Library::of(process);
+        let in_vain = match found {
+            Library::NotLoaded | Library::Unknown(_) => false,
+            Library::Free => is_restricted,
+            Library::Latched(_) | Library::Hidden(_) => true,
+        } && process.is_go();
+        let (library, latched, is_hole) = match found {
+            _ if in_vain => ("yes", format!("- ({GO})"), true),
             Library::NotLoaded if is_restricted => ("no", why_not(process), true),
             Library::Unknown(why) if is_restricted => ("?", format!("? ({why})"), false),
             Library::NotLoaded | Library::Unknown(_) => return None,

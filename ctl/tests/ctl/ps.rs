@@ -116,6 +116,45 @@ fn with_and_without_the_library() {
     drop((restricted, free));
 }
 
+/// A Go program with cgo is dynamically linked, and has the library in vain.
+#[test]
+fn a_go_program() {
+    let Some(group) = skip::cgroup() else { return };
+    if !skip::command("go") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (source, program) = (folder.path().join("main.go"), folder.path().join("cgo"));
+    let text =
+        "package main\nimport \"C\"\nimport \"time\"\nfunc main() { time.Sleep(time.Minute) }\n";
+    fs::write(&source, text).expect("the directory is ours");
+    let status = Command::new("go")
+        .args(["build", "-o"])
+        .args([&program, &source])
+        .env("CGO_ENABLED", "1")
+        .env("GOCACHE", folder.path().join("cache"))
+        .env("GO111MODULE", "off")
+        .status();
+    assert!(status.expect("go runs").success());
+
+    let (restricted, free) = (group.child("restricted"), group.child("free"));
+    let ctl = Ctl::new();
+    ctl.0.write(restricted.name(), "ipv4", "127.0.0.2\n");
+    let shim = Shim::policy(ctl.0.path());
+    let start = |shim: Shim| Ended::start(shim.command(&program));
+    let unassigned = start(shim.clone().cgroup(&free));
+    assert_row(&ctl, unassigned.pid(), "cgo", &free, "yes", "-");
+    assert!(!ctl.line("ps").out.contains("- ("), "no hole so far");
+    let why = "- (Go program: its runtime makes system calls without libc)";
+    let held = start(shim.clone().cgroup(&restricted));
+    assert_row(&ctl, held.pid(), "cgo", &restricted, "yes", why);
+    assert_eq!(ctl.line("ps").status, FOUND);
+    let own = start(shim.var("IPADDR_IPV4", "127.0.0.9").cgroup(&free));
+    assert_row(&ctl, own.pid(), "cgo", &free, "yes", why);
+    drop((unassigned, held, own));
+    drop((restricted, free));
+}
+
 /// After execve(2), too; and in a process that isn't latched at load.
 #[test]
 fn after_exec() {
