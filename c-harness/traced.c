@@ -12,6 +12,7 @@
  *	socket		a new socket of the kind, with which it goes on
  *	unix		a socket of AF_UNIX, with which it goes on
  *	name		bind to a name of that family
+ *	heap		from now on the address is in memory from malloc(3), not on the stack
  */
 #include "harness.h"
 #include "pktinfo.h"
@@ -20,7 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-static struct sockaddr_storage to;
+static struct sockaddr_storage *to;
 static socklen_t to_length;
 static int pid;
 
@@ -34,7 +35,7 @@ static void send_by_message(int fd, int count, const char *source)
 	for (int i = 0; i < 2; i++) {
 		struct msghdr *message = &messages[i].msg_hdr;
 
-		message->msg_name = &to;
+		message->msg_name = to;
 		message->msg_namelen = to_length;
 		message->msg_iov = &data;
 		message->msg_iovlen = 1;
@@ -49,12 +50,12 @@ static void send_by_message(int fd, int count, const char *source)
 static void send_times(int fd, int count)
 {
 	while (count-- > 0)
-		sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&to, to_length);
+		sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)to, to_length);
 }
 
 static void send_unspec(int fd)
 {
-	struct sockaddr_storage unspec = to;
+	struct sockaddr_storage unspec = *to;
 
 	unspec.ss_family = AF_UNSPEC;
 	sendto(fd, "x", 1, MSG_NOSIGNAL, (const struct sockaddr *)&unspec, to_length);
@@ -85,7 +86,7 @@ static int call(int fd, const char *kind, char *what)
 	if (strncmp(what, "bind=", 5) == 0)
 		bind_to(fd, what + 5, 0);
 	else if (strcmp(what, "connect") == 0)
-		connect(fd, (const struct sockaddr *)&to, to_length);
+		connect(fd, (const struct sockaddr *)to, to_length);
 	else if (strcmp(what, "dissolve") == 0)
 		dissolve(fd);
 	else if (strcmp(what, "listen") == 0)
@@ -106,6 +107,8 @@ static int call(int fd, const char *kind, char *what)
 		return socket(AF_UNIX, SOCK_STREAM, 0);
 	else if (strcmp(what, "socket") == 0)
 		return open_socket(kind);
+	else if (strcmp(what, "heap") == 0)
+		to = memcpy(malloc(sizeof(*to)), to, sizeof(*to));
 	else if (strncmp(what, "sendto", 6) == 0)
 		send_times(fd, what[6] == '*' ? atoi(what + 7) : 1);
 	else
@@ -115,10 +118,12 @@ static int call(int fd, const char *kind, char *what)
 
 int main(int argc, char **argv)
 {
+	struct sockaddr_storage on_stack;
 	int fd = open_socket(argv[1]);
 
 	pid = (int)getpid();
-	to_length = make_sockaddr(&to, argv[2], atoi(argv[3]));
+	to = &on_stack;
+	to_length = make_sockaddr(to, argv[2], atoi(argv[3]));
 	for (int i = 4; i < argc; i++) {
 		int last = i == argc - 1;
 

@@ -15,8 +15,9 @@ use libc::{sockaddr, socklen_t};
 
 use crate::entry::{Afterwards, Frame, by_number, exported};
 use crate::errno::Errno;
-use crate::sockaddr::{Sockaddr, is_refused};
+use crate::sockaddr::Sockaddr;
 use crate::syscall::syscall;
+use crate::user_memory::can_write;
 use crate::{assignment, log, protocol, real, refusal, socket};
 
 /// A frame that knows what the program wants to be told of the peer.
@@ -91,33 +92,17 @@ unsafe fn before(frame: *mut AcceptFrame, real: &real::Next) -> *const c_void {
     let own = unsafe { Frame::enter(frame.cast()) };
     if assignment::latched().is_some_and(|policy| policy.has_rules(Chain::Accept)) {
         let (address, len) = (own.pointer::<sockaddr>(1), own.pointer::<socklen_t>(2));
-        // SAFETY: the program's promise to accept(2).
-        if unsafe { kernel_takes(address, len) } {
-            own.afterwards = Afterwards::JudgePeer;
-            // SAFETY: as above.
-            unsafe {
-                (&raw mut (*frame).address).write(address.cast_mut());
-                (&raw mut (*frame).len).write(len.cast_mut());
-            }
-            let (address, len) = own.sockaddr_slot().write(Sockaddr::empty()).as_out();
-            own.pass(1, address.expose_provenance());
-            own.pass(2, len.expose_provenance());
+        own.afterwards = Afterwards::JudgePeer;
+        // SAFETY: the rest of the frame is ours, as above.
+        unsafe {
+            (&raw mut (*frame).address).write(address.cast_mut());
+            (&raw mut (*frame).len).write(len.cast_mut());
         }
+        let (address, len) = own.sockaddr_slot().write(Sockaddr::empty()).as_out();
+        own.pass(1, address.expose_provenance());
+        own.pass(2, len.expose_provenance());
     }
     real.address()
-}
-
-/// Whether the kernel would write the peer's address there. Where it would not, the call fails, and
-/// there is no connection to be judged.
-///
-/// # Safety
-/// They are as accept(2) takes them.
-unsafe fn kernel_takes(address: *const sockaddr, len: *const socklen_t) -> bool {
-    // SAFETY: the caller's promise: with an address there is a length.
-    address.is_null()
-        || (!is_refused(address)
-            && !is_refused(len)
-            && c_int::try_from(unsafe { len.read_unaligned() }).is_ok())
 }
 
 /// # Safety
@@ -134,7 +119,11 @@ unsafe fn after(frame: *mut AcceptFrame, result: isize, real: *const c_void) -> 
     let peer = unsafe { own.sockaddr_slot().assume_init_mut() };
     if peer_may_come(fd, peer) {
         // SAFETY: the program's promise to accept(2).
-        unsafe { tell(peer, (*frame).address, (*frame).len) };
+        if let Err(errno) = unsafe { tell(peer, (*frame).address, (*frame).len) } {
+            close(fd);
+            errno.set();
+            return -1;
+        }
     } else {
         reset(fd);
         *peer = Sockaddr::empty();
@@ -171,28 +160,45 @@ fn local_end(policy: &Policy<'_>, fd: c_int) -> SocketAddr {
         .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
 }
 
-/// Tells the program the peer's address, as the kernel does: as much as it has room for, and how
-/// long it is.
+/// Tells the program the peer's address, as the kernel does (`move_addr_to_user` in net/socket.c):
+/// as much as it has room for, and how long it is. Where that fails the connection is lost.
+///
+/// # Errors
+/// `EFAULT` where it can't be written, `EINVAL` for a negative length.
 ///
 /// # Safety
-/// As `move_addr_to_user` in net/socket.c: at `address`, unless it is null, is room for the length
-/// that stands at `len`.
-unsafe fn tell(peer: &Sockaddr, address: *mut sockaddr, len: *mut socklen_t) {
+/// No other thread unmaps the memory or uses it meanwhile.
+unsafe fn tell(peer: &Sockaddr, address: *mut sockaddr, len: *mut socklen_t) -> Result<(), Errno> {
+    const FAULT: Errno = Errno(libc::EFAULT);
     if address.is_null() {
-        return;
+        return Ok(());
+    }
+    if !can_write(len, size_of::<socklen_t>()) {
+        return Err(FAULT);
     }
     let (from, whole) = peer.as_in();
-    // SAFETY: the caller's promise; `from` has `whole` bytes.
+    // SAFETY: what can be written can be read.
+    let room = unsafe { len.read_unaligned() };
+    c_int::try_from(room).map_err(|_| Errno(libc::EINVAL))?;
+    let count = room.min(whole) as usize;
+    if count > 0 && !can_write(address, count) {
+        return Err(FAULT);
+    }
+    // SAFETY: both can be written, just checked; `from` has `whole` bytes.
     unsafe {
-        let room = len.read_unaligned().min(whole);
-        ptr::copy_nonoverlapping(from.cast::<u8>(), address.cast(), room as usize);
+        ptr::copy_nonoverlapping(from.cast::<u8>(), address.cast(), count);
         len.write_unaligned(whole);
     }
+    Ok(())
 }
 
 /// Closes a connection with a reset: what `SO_LINGER` with no time to linger does, see socket(7).
 fn reset(fd: c_int) {
     socket::set_no_linger(fd);
+    close(fd);
+}
+
+fn close(fd: c_int) {
     // SAFETY: the descriptor is new, and nobody else knows of it.
     let _ = unsafe { syscall(libc::SYS_close, [fd.cast_unsigned() as usize]) };
 }

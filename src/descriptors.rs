@@ -6,7 +6,6 @@ use core::ffi::{c_int, c_uint, c_void};
 use libc::{mmsghdr, msghdr, ssize_t, timespec};
 
 use crate::entry::{Frame, by_number, exported};
-use crate::sockaddr::is_refused;
 use crate::{cmsg, datagrams, real};
 
 exported! {
@@ -142,7 +141,7 @@ unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isize {
 unsafe fn look_for_descriptors(message: *const msghdr) {
     // SAFETY: the caller's promise.
     let (control, len) = cmsg::of(unsafe { &*message });
-    if is_refused(control) {
+    if control.is_null() {
         return;
     }
     // SAFETY: within `len`, which the kernel has written.

@@ -15,6 +15,7 @@ use crate::errno::Errno;
 use crate::real::Next;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
+use crate::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
 
 /// What an exported function keeps on its stack while the real one runs. Nothing in it has a
 /// destructor.
@@ -82,16 +83,24 @@ impl Frame {
     }
 
     /// Copies the program's sockaddr into the frame and has the real function get the copy. `None`
-    /// where the kernel would refuse it: then it should be asked, and do so.
+    /// where the kernel refuses it: then it is to be asked, and does so.
     ///
     /// # Safety
-    /// The arguments at these places are such a pointer and its length.
+    /// The arguments at these places are such a pointer and its length; then as [`read_sockaddr`].
     pub unsafe fn take_sockaddr(&mut self, pointer: usize, len: usize) -> Option<&mut Sockaddr> {
         let (address, len) = (self.pointer(pointer), self.int(len).cast_unsigned());
         // SAFETY: the caller's promise.
-        let sockaddr = unsafe { Sockaddr::read(&mut self.sockaddr, address, len) }?;
-        self.arguments[pointer] = core::ptr::from_ref(sockaddr).expose_provenance();
-        Some(sockaddr)
+        match unsafe { read_sockaddr(&mut self.sockaddr, &mut Readable::new(), address, len) } {
+            Ok(sockaddr) => {
+                self.arguments[pointer] = core::ptr::from_ref(sockaddr).expose_provenance();
+                Some(sockaddr)
+            }
+            Err(NotRead::Refused) => None,
+            Err(NotRead::Unreadable) => {
+                self.arguments[pointer] = NOWHERE;
+                None
+            }
+        }
     }
 
     /// Where a copy of a sockaddr goes that isn't an argument itself.

@@ -53,12 +53,14 @@ mod sockaddr;
 mod socket;
 mod source;
 mod syscall;
+mod user_memory;
 
 /// At load, before main: look up the real functions, read the environment, and take the first
 /// look for an assignment, so that a process keeps what it was started with.
 #[ctor::ctor(unsafe)]
 fn load() {
     let errno = errno::Errno::get();
+    user_memory::note_stack();
     real::resolve();
     log::check_level();
     assignment::load();

@@ -12,8 +12,8 @@ use crate::cmsg;
 use crate::entry::{Afterwards, Frame};
 use crate::errno::Errno;
 use crate::refusal::Refusal;
-use crate::sockaddr::{Sockaddr, is_refused};
 use crate::source::{judge_source, needs_no_look, take_source};
+use crate::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
 
 /// A frame with room for a copy of what sendmsg(2) is given.
 #[repr(C)]
@@ -49,7 +49,7 @@ impl MessageFrame {
     /// Copies a message into the frame, judges the copy, and has the real function get it.
     ///
     /// # Safety
-    /// `given` is as sendmsg(2) takes it.
+    /// `given` is as sendmsg(2) takes it, and not null; then as [`read_sockaddr`].
     pub unsafe fn judge_copy(
         &mut self,
         call: &str,
@@ -57,14 +57,25 @@ impl MessageFrame {
         flags: c_int,
     ) -> Result<Afterwards, Refusal> {
         let fd = self.frame.fd();
-        // SAFETY: the caller's promise.
+        let mut readable = Readable::new();
+        if !readable.holds(given, size_of::<msghdr>()) {
+            self.frame.pass(1, NOWHERE);
+            return Ok(Afterwards::Nothing);
+        }
+        // SAFETY: it can be read, just checked.
         let msg_hdr = unsafe { given.read_unaligned() };
         let message = self.message.write(mmsghdr {
             msg_hdr,
             msg_len: 0,
         });
+        self.frame
+            .pass(1, ptr::from_ref(message).expose_provenance());
         let mut parts = Parts::of(&message.msg_hdr);
-        // SAFETY: as above.
+        if !parts.can_read_control(&mut readable) {
+            message.msg_hdr.msg_control = ptr::without_provenance_mut(NOWHERE);
+            return Ok(Afterwards::Nothing);
+        }
+        // SAFETY: just checked.
         if let Some(copy) = unsafe { parts.copy_control(&mut self.control) } {
             message.msg_hdr.msg_control = copy.cast();
             parts.control = copy;
@@ -76,28 +87,31 @@ impl MessageFrame {
             }
         } else {
             let mut has_to_change = false;
-            // SAFETY: the caller's promise.
+            // SAFETY: just checked.
             unsafe { parts.judge_sources(call, fd, |_, _| has_to_change = true)? };
             if has_to_change {
                 return Err(Refusal::from(Errno(EPERM)));
             }
         }
-        // SAFETY: as above.
-        let remote =
-            unsafe { Sockaddr::read(self.frame.sockaddr_slot(), parts.name, parts.name_len) };
-        let afterwards = match remote {
-            Some(remote) if !needs_no_look(flags) => {
+        if parts.name.is_null() || needs_no_look(flags) {
+            return Ok(Afterwards::Nothing);
+        }
+        let slot = self.frame.sockaddr_slot();
+        // SAFETY: the caller's promise.
+        match unsafe { read_sockaddr(slot, &mut readable, parts.name, parts.name_len) } {
+            Ok(remote) => {
                 let afterwards = take_source(call, fd, flags, remote);
                 let (name, len) = remote.as_in();
                 message.msg_hdr.msg_name = name.cast_mut().cast();
                 message.msg_hdr.msg_namelen = len;
                 afterwards
             }
-            _ => Ok(Afterwards::Nothing),
-        };
-        let message = ptr::from_ref(message).expose_provenance();
-        self.frame.pass(1, message);
-        afterwards
+            Err(NotRead::Refused) => Ok(Afterwards::Nothing),
+            Err(NotRead::Unreadable) => {
+                message.msg_hdr.msg_name = ptr::without_provenance_mut(NOWHERE);
+                Ok(Afterwards::Nothing)
+            }
+        }
     }
 }
 
@@ -105,34 +119,43 @@ impl MessageFrame {
 pub enum InPlace {
     /// As it is.
     Passes,
-    /// Only with another source, which is not for us to write there.
+    /// Only changed, which is not for us to do there: with another source, or with pointers that
+    /// the kernel refuses.
     HasToChange,
 }
 
 /// Judges one message of sendmmsg(2).
 ///
 /// # Safety
-/// `message` is one of those that sendmmsg(2) takes.
+/// `message` is one of those that sendmmsg(2) takes; then as [`read_sockaddr`].
 pub unsafe fn judge_in_place(
     call: &str,
     fd: c_int,
-    message: *const mmsghdr,
+    readable: &mut Readable,
+    message: *const msghdr,
     flags: c_int,
 ) -> Result<InPlace, Refusal> {
-    let mut slot = MaybeUninit::uninit();
-    let mut verdict = InPlace::Passes;
-    // SAFETY: the caller's promise.
-    let remote = unsafe {
-        let parts = Parts::of(&message.cast::<msghdr>().read_unaligned());
-        parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)?;
-        Sockaddr::read(&mut slot, parts.name, parts.name_len)
-    };
-    if let Some(remote) = remote
-        && !needs_no_look(flags)
-    {
-        take_source(call, fd, flags, remote)?;
+    if !readable.holds(message, size_of::<msghdr>()) {
+        return Ok(InPlace::HasToChange);
     }
-    Ok(verdict)
+    // SAFETY: just checked.
+    let parts = Parts::of(&unsafe { message.read_unaligned() });
+    if !parts.can_read_control(readable) {
+        return Ok(InPlace::HasToChange);
+    }
+    let mut verdict = InPlace::Passes;
+    // SAFETY: just checked.
+    unsafe { parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)? };
+    if parts.name.is_null() || needs_no_look(flags) {
+        return Ok(verdict);
+    }
+    let mut slot = MaybeUninit::uninit();
+    // SAFETY: the caller's promise.
+    match unsafe { read_sockaddr(&mut slot, readable, parts.name, parts.name_len) } {
+        Ok(remote) => take_source(call, fd, flags, remote).map(|_| verdict),
+        Err(NotRead::Refused) => Ok(verdict),
+        Err(NotRead::Unreadable) => Ok(InPlace::HasToChange),
+    }
 }
 
 /// What is judged of a msghdr.
@@ -160,13 +183,22 @@ impl Parts {
         }
     }
 
+    /// Whether the control messages can be read, or there are none. The kernel takes no more than
+    /// `net.core.optmem_max`, some 100 kB, so of more than this it is not asked.
+    fn can_read_control(&self, readable: &mut Readable) -> bool {
+        const MOST: usize = 1 << 20;
+        self.control.is_null()
+            || self.control_len == 0
+            || (self.control_len <= MOST && readable.holds(self.control, self.control_len))
+    }
+
     /// Copies the control messages, if there are any and they fit.
     ///
     /// # Safety
-    /// They are as sendmsg(2) takes them.
+    /// They can be read.
     unsafe fn copy_control(&self, to: &mut Control) -> Option<*mut u8> {
         let fits = (1..=to.0.len()).contains(&self.control_len);
-        if !fits || is_refused(self.control) {
+        if !fits || self.control.is_null() {
             return None;
         }
         let to = to.0.as_mut_ptr().cast::<u8>();
@@ -179,14 +211,14 @@ impl Parts {
     /// become another IPv4 address, with the place of its four bytes.
     ///
     /// # Safety
-    /// The control messages are as sendmsg(2) takes them.
+    /// The control messages can be read.
     unsafe fn judge_sources(
         &self,
         call: &str,
         fd: c_int,
         mut rewrite: impl FnMut(usize, Ipv4Addr),
     ) -> Result<(), Refusal> {
-        if is_refused(self.control) {
+        if self.control.is_null() {
             return Ok(());
         }
         // SAFETY: the caller's promise.

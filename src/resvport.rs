@@ -10,6 +10,7 @@ use crate::bind;
 use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
 use crate::syscall::{pid, syscall};
+use crate::user_memory::{Readable, can_write, read_sockaddr};
 
 /// The ports that bindresvport(3) tries.
 const BIND_FIRST: u16 = 600;
@@ -22,16 +23,20 @@ const LAST: c_int = 1023;
 /// bindresvport(3): binds as bind(2) does, to a free privileged port, which is written to
 /// `address`; null stands for 0.0.0.0.
 ///
-/// `EAFNOSUPPORT` for an address that isn't IPv4, `EADDRINUSE` where no port is free, otherwise
-/// the errors of our bind(2).
+/// `EAFNOSUPPORT` for an address that isn't IPv4, `EADDRINUSE` where no port is free, `EFAULT` where
+/// `address` can't be written, otherwise the errors of our bind(2).
 ///
 /// # Safety
 /// As bindresvport(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
+    if !address.is_null() && !can_write(address, size_of::<sockaddr_in>()) {
+        return fail(libc::EFAULT);
+    }
     let mut slot = MaybeUninit::uninit();
+    let mut readable = Readable::new();
     // SAFETY: the program's promise to bindresvport(3).
-    let given = unsafe { Sockaddr::read(&mut slot, address.cast(), SOCKADDR_IN_LEN) };
+    let given = unsafe { read_sockaddr(&mut slot, &mut readable, address.cast(), SOCKADDR_IN_LEN) };
     let mut wildcard = Sockaddr::wildcard(AF_INET);
     let sockaddr = given.unwrap_or(&mut wildcard);
     if sockaddr.family() != AF_INET {
@@ -44,7 +49,7 @@ pub unsafe extern "C" fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c
         offset = (offset + 1) % BIND_COUNT;
         if bind_to(fd, sockaddr) {
             if !address.is_null() {
-                // SAFETY: as above; the port is for the program to see.
+                // SAFETY: it can be written, checked above; the port is for the program to see.
                 unsafe { (&raw mut (*address).sin_port).write_unaligned(sockaddr.port().to_be()) };
             }
             return 0;
@@ -71,8 +76,8 @@ pub unsafe extern "C" fn rresvport(port: *mut c_int) -> c_int {
 /// rresvport_af(3): a new TCP socket, bound as by bind(2) to the wildcard address and a privileged
 /// port, from `port` downward; the port is left there.
 ///
-/// `EAFNOSUPPORT` for a family other than IPv4 and IPv6, `EAGAIN` where no port is free, otherwise
-/// the errors of socket(2) and our bind(2).
+/// `EAFNOSUPPORT` for a family other than IPv4 and IPv6, `EAGAIN` where no port is free, `EFAULT`
+/// where `port` can't be written, otherwise the errors of socket(2) and our bind(2).
 ///
 /// # Safety
 /// As rresvport_af(3).
@@ -82,18 +87,21 @@ pub unsafe extern "C" fn rresvport_af(port: *mut c_int, family: sa_family_t) -> 
     if family != AF_INET && family != AF_INET6 {
         return fail(libc::EAFNOSUPPORT);
     }
+    if !can_write(port, size_of::<c_int>()) {
+        return fail(libc::EFAULT);
+    }
     // SAFETY: socket(2) has no preconditions.
     let fd = unsafe { libc::socket(family, libc::SOCK_STREAM, 0) };
     if fd < 0 {
         return -1;
     }
-    // SAFETY: the program's promise to rresvport_af(3), here and below.
-    let start = unsafe { *port }.clamp(FIRST, LAST);
+    // SAFETY: it can be written, checked above, here and below.
+    let start = unsafe { port.read_unaligned() }.clamp(FIRST, LAST);
     let mut sockaddr = Sockaddr::wildcard(family);
     let mut tried = start;
     loop {
         // SAFETY: as above.
-        unsafe { *port = tried };
+        unsafe { port.write_unaligned(tried) };
         sockaddr.set_port(tried as u16);
         if bind_to(fd, &sockaddr) {
             return fd;

@@ -9,8 +9,8 @@ use crate::assignment::{self, Assignment};
 use crate::entry::{Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
 use crate::message::{InPlace, MessageFrame, judge_in_place};
-use crate::sockaddr::is_refused;
 use crate::source::{needs_no_look, take_source};
+use crate::user_memory::{Readable, can_write};
 use crate::{connect, real};
 
 exported! {
@@ -75,7 +75,7 @@ unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
     let frame = unsafe { MessageFrame::enter(frame) };
     let given = frame.frame.pointer::<msghdr>(1);
     let flags = frame.frame.int(2);
-    if is_refused(given) || matches!(assignment::for_send(), Assignment::Unrestricted) {
+    if given.is_null() || matches!(assignment::for_send(), Assignment::Unrestricted) {
         return real::SENDMSG.address();
     }
     let errno = Errno::get();
@@ -119,16 +119,18 @@ unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void 
     // sendmmsg's signature.
     let frame = unsafe { MessageFrame::enter(frame) };
     let messages = frame.frame.pointer::<mmsghdr>(1).cast_mut();
-    if matches!(assignment::for_send(), Assignment::Unrestricted) || is_refused(messages) {
+    if matches!(assignment::for_send(), Assignment::Unrestricted) || messages.is_null() {
         return real::SENDMMSG.address();
     }
     let errno = Errno::get();
     let (fd, flags) = (frame.frame.fd(), frame.frame.int(3));
     // The kernel takes no more than UIO_MAXIOV at once.
     let count = frame.frame.int(2).cast_unsigned().min(1024) as usize;
+    let mut readable = Readable::new();
     for index in 0..count {
-        // SAFETY: the program's promise to sendmmsg(2): `count` of them can be read there.
-        let judged = unsafe { judge_in_place("sendmmsg", fd, messages.add(index), flags) };
+        let message = messages.wrapping_add(index).cast();
+        // SAFETY: the program's promise to sendmmsg(2).
+        let judged = unsafe { judge_in_place("sendmmsg", fd, &mut readable, message, flags) };
         match (judged, index) {
             (Ok(InPlace::Passes), _) => continue,
             (Ok(InPlace::HasToChange), 0) => {
@@ -155,7 +157,13 @@ unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> 
     unsafe {
         let original = (*frame).original;
         if !original.is_null() && result > 0 {
-            (*original).msg_len = (*frame).message.assume_init_ref().msg_len;
+            let told = &raw mut (*original).msg_len;
+            // The kernel, too, only finds out when it has sent.
+            if !can_write(told, size_of::<c_uint>()) {
+                Errno(libc::EFAULT).set();
+                return -1;
+            }
+            told.write_unaligned((*frame).message.assume_init_ref().msg_len);
         }
     }
     result

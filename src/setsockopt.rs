@@ -9,7 +9,7 @@ use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo, socklen_t};
 
 use crate::entry::{Frame, by_number, exported, nothing_after};
 use crate::errno::Errno;
-use crate::sockaddr::is_refused;
+use crate::user_memory::{self, NOWHERE};
 use crate::{datagrams, real, source};
 
 /// A frame with room for a copy of the option's value.
@@ -51,8 +51,10 @@ unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
         let errno = Errno::get();
         let value = frame.pointer::<in6_pktinfo>(3);
         let whole = usize::try_from(frame.int(4)).is_ok_and(|len| len >= size_of::<in6_pktinfo>());
-        if whole && !is_refused(value) {
-            // SAFETY: the program's promise to setsockopt(2): so many bytes can be read there.
+        if whole && !value.is_null() && !user_memory::can_read(value, size_of::<in6_pktinfo>()) {
+            frame.pass(3, NOWHERE);
+        } else if whole && !value.is_null() {
+            // SAFETY: so many bytes can be read there, just checked.
             let copy = unsafe { copy.write(value.read_unaligned()) };
             frame.pass(3, core::ptr::from_ref(copy).expose_provenance());
             frame.pass(4, size_of::<in6_pktinfo>());

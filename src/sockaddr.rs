@@ -10,13 +10,6 @@ use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, s
 
 const CAPACITY: usize = size_of::<sockaddr_storage>();
 
-/// The part of the address space that is the kernel's: no user pointer has this bit. (Bits between
-/// may be a tag that the kernel ignores, so only this one says no for certain.)
-#[cfg(target_arch = "aarch64")]
-const KERNEL_HALF: usize = 1 << 55;
-#[cfg(not(target_arch = "aarch64"))]
-const KERNEL_HALF: usize = 1 << (usize::BITS - 1);
-
 const IN_LEN: usize = size_of::<sockaddr_in>();
 const IN6_LEN: usize = size_of::<sockaddr_in6>();
 
@@ -28,11 +21,6 @@ const IN6_ADDR: usize = offset_of!(sockaddr_in6, sin6_addr);
 /// sin_port and sin6_port lie at the same place, in network byte order.
 const PORT: usize = offset_of!(sockaddr_in, sin_port);
 const _: () = assert!(PORT == offset_of!(sockaddr_in6, sin6_port));
-
-/// Whether the kernel would refuse a pointer with `EFAULT`: then it should be asked, and do so.
-pub fn is_refused<T>(pointer: *const T) -> bool {
-    pointer.is_null() || pointer.addr() & KERNEL_HALF != 0
-}
 
 /// A socket address of any family, as long as its caller said.
 #[repr(C, align(8))]
@@ -50,21 +38,25 @@ impl Sockaddr {
         }
     }
 
-    /// Copies the caller's into `slot`. `None` where the kernel would refuse pointer or length
-    /// (`EFAULT`, `EINVAL`): then it should be asked, and do so.
+    /// How many bytes a caller's is. `None` for a length that the kernel refuses.
+    pub fn size(len: socklen_t) -> Option<usize> {
+        let count = usize::try_from(len).ok()?;
+        (size_of::<sa_family_t>()..=CAPACITY)
+            .contains(&count)
+            .then_some(count)
+    }
+
+    /// Copies the caller's into `slot`. `None` where there is none, and where the kernel refuses its
+    /// length: then it is to be asked, and does so.
     ///
     /// # Safety
-    /// `address` is what a program passed to bind(2) or connect(2): unless the kernel would refuse
-    /// it as the other half of the address space, `len` bytes can be read there.
+    /// [`Self::size`] bytes can be read at `address`, unless it is null.
     pub unsafe fn read(
         slot: &mut MaybeUninit<Self>,
         address: *const sockaddr,
         len: socklen_t,
     ) -> Option<&mut Self> {
-        let count = usize::try_from(len).ok()?;
-        if is_refused(address) || !(size_of::<sa_family_t>()..=CAPACITY).contains(&count) {
-            return None;
-        }
+        let count = Self::size(len).filter(|_| !address.is_null())?;
         let sockaddr = slot.write(Self {
             bytes: [0; CAPACITY],
             len,

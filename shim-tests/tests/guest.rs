@@ -40,6 +40,44 @@ fn messages_that_the_kernel_refuses() {
     }
 }
 
+/// Pages that are closed, absent, or end too early; each outcome is the kernel's own.
+#[test]
+fn memory_that_cannot_be_read() {
+    let (_socket, port) = udp_port("127.0.0.1");
+    let bare = Shim::without().harness("bad_memory", &[&port]);
+    assert!(bare.success && bare.out.contains("EFAULT"), "{bare:?}");
+    let policy = PolicyDir::with_rules(ADDRESS, "-A CONNECT -d 127.0.0.0/8 -j ACCEPT\n");
+    for shim in [
+        Shim::new(),
+        Shim::ipv4(ADDRESS),
+        Shim::ipv6("::1"),
+        Shim::policy(policy.path()),
+        // Every call is refused, but what can't be read is not judged.
+        Shim::ipv4("banana").var("IPADDR_LOG", "off"),
+    ] {
+        let run = shim.harness("bad_memory", &[&port]);
+        assert!(run.success, "{run:?}");
+        let unusable = run.out.contains("fits connect:EPERM");
+        let pairs = run.out.lines().zip(bare.out.lines());
+        for (line, expected) in pairs.filter(|(line, _)| !(unusable && line.contains("EPERM"))) {
+            assert_eq!(line, expected);
+        }
+    }
+}
+
+#[test]
+fn memory_that_cannot_be_written() {
+    let bare = Shim::without().harness("bad_memory", &["9", "accept"]);
+    assert!(bare.success && bare.out.contains("EFAULT"), "{bare:?}");
+    let rules = "-A ACCEPT -s 127.0.0.0/8 -j ACCEPT\n";
+    let policy = PolicyDir::with_rules("127.0.0.1", rules);
+    for shim in [Shim::new(), Shim::policy(policy.path())] {
+        let run = shim.harness("bad_memory", &["9", "accept"]);
+        assert!(run.success, "{run:?}");
+        assert_eq!(run.out, bare.out);
+    }
+}
+
 #[test]
 fn fork_from_a_multi_threaded_parent() {
     let (_socket, port) = udp_port("127.0.0.1");

@@ -141,6 +141,37 @@ fn calls_of_a_restricted_process() {
     expect.of("udp4", &["sendto*100", "socket"], &bound_at_once);
 }
 
+/// One question for each pointer that isn't to the stack, if what is there has to be read.
+#[test]
+fn calls_with_pointers_to_the_heap() {
+    if !strace() {
+        return;
+    }
+    const READABLE: &str = "rt_sigprocmask";
+    let (_receiver, port) = peer::udp_port("127.0.0.1");
+    let expect = |shim: Shim| Expect {
+        shim,
+        port: port.clone(),
+    };
+    let restricted = expect(Shim::ipv4(ADDRESS));
+    let bound = [READABLE, NO_PORT, "bind", "connect"];
+    restricted.of("udp4", &["heap", "connect"], &bound);
+    for call in ["sendto", "sendmsg"] {
+        let asked = [READABLE, "getsockname", call];
+        restricted.of("udp4", &["heap", call, call], &asked);
+        restricted.of("udp4", &["heap", "sendto*100", call], &[call]);
+    }
+    // Two messages to one address.
+    let two = [READABLE, "getsockname", "getsockname", "sendmmsg"];
+    restricted.of("udp4", &["heap", "sendto", "sendmmsg"], &two);
+
+    let unrestricted = expect(Shim::new());
+    let asked = [READABLE, "faccessat", "connect"];
+    unrestricted.of("udp4", &["heap", "connect"], &asked);
+    unrestricted.of("udp4", &["heap", "sendto", "sendmsg"], &["sendmsg"]);
+    unrestricted.of("udp4", &["heap", "sendto", "sendto"], &["sendto"]);
+}
+
 #[test]
 fn connects_of_a_restricted_process() {
     if !strace() {

@@ -34,7 +34,13 @@ fn assert_well(run: &Run, seed: &str) {
         rest, "wrong 0 failed 0 descriptors +0",
         "seed {seed}: {run:?}"
     );
-    assert_eq!(run.err, "", "seed {seed}");
+    let said: Vec<_> = run.err.lines().filter(|line| !is_question(line)).collect();
+    assert!(said.is_empty(), "seed {seed}: {said:?}");
+}
+
+/// Valgrind's note of the system call that tells whether a pointer can be read.
+fn is_question(line: &str) -> bool {
+    line.ends_with("sigprocmask: unknown 'how' field -1")
 }
 
 #[test]
