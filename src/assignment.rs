@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings;
-use crate::{exec, file, latch_text, memory};
+use crate::{exec, latch_text, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -99,16 +99,18 @@ fn read() -> Assignment {
     let settings = settings::get();
     // The usual case where the library is loaded and not used: no directory, no variable. One
     // system call tells.
-    let has_directory = !levels::directory(settings).is_ok_and(file::is_absent);
+    let Ok(directory) = levels::find_directory(settings) else {
+        return Assignment::Unusable;
+    };
     let variables = [settings.ipv4, settings.ipv6, settings.latch];
-    if !has_directory && variables.iter().all(Option::is_none) {
+    if directory.is_none() && variables.iter().all(Option::is_none) {
         return Assignment::Unrestricted;
     }
     let Some(mut scratch) = take_scratch() else {
         return Assignment::Unusable;
     };
     // SAFETY: taken, so ours alone until it is given back or latched.
-    let read = unsafe { levels::read(settings, has_directory, scratch.as_mut()) };
+    let read = unsafe { levels::read(settings, directory.as_ref(), scratch.as_mut()) };
     if read.is_err() {
         give_back(scratch);
         return Assignment::Unusable;

@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_int};
 use core::mem::{MaybeUninit, offset_of};
 
+use ipaddr_policy::trust::Status;
 use libc::AT_FDCWD;
 
 use crate::errno::Errno;
@@ -108,6 +109,13 @@ impl File {
         stat(self.0)
     }
 
+    /// Whether its file system is mounted for reading only, see fstatfs(2): false if it can't be
+    /// told.
+    pub fn is_read_only(&self) -> bool {
+        // SAFETY: `statfs` calls with a buffer that the kernel may fill.
+        statfs(|to| unsafe { syscall(libc::SYS_fstatfs, [word(self.0), to]) })
+    }
+
     /// write(2), once.
     pub fn write(&self, bytes: &[u8]) {
         write(self.0, bytes);
@@ -126,24 +134,18 @@ impl Drop for File {
 pub struct Stat {
     /// The device and the inode: which file it is.
     pub identity: (u64, u64),
-    mode: u32,
+    /// Its kind, its permissions and its owner.
+    pub status: Status,
 }
 
 impl Stat {
-    /// Whether it is a regular file.
-    pub const fn is_regular(self) -> bool {
-        self.mode & libc::S_IFMT == libc::S_IFREG
-    }
-
-    /// Whether anybody may write to it.
-    pub const fn is_world_writable(self) -> bool {
-        self.mode & libc::S_IWOTH != 0
-    }
-
     const fn new(stat: &libc::stat) -> Self {
         Self {
             identity: (stat.st_dev, stat.st_ino),
-            mode: stat.st_mode,
+            status: Status {
+                mode: stat.st_mode,
+                owner: stat.st_uid,
+            },
         }
     }
 }
@@ -180,9 +182,21 @@ pub fn stat(fd: c_int) -> Result<Stat, Errno> {
 /// # Errors
 /// Those of stat(2).
 pub fn stat_path(path: &CStr) -> Result<Stat, Errno> {
+    stat_at(path, 0)
+}
+
+/// lstat(2): a symbolic link is not followed.
+///
+/// # Errors
+/// Those of lstat(2).
+pub fn stat_entry(path: &CStr) -> Result<Stat, Errno> {
+    stat_at(path, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+fn stat_at(path: &CStr, flags: c_int) -> Result<Stat, Errno> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     let to = stat.as_mut_ptr().expose_provenance();
-    let arguments = [word(AT_FDCWD), path.as_ptr().addr(), to, 0];
+    let arguments = [word(AT_FDCWD), path.as_ptr().addr(), to, word(flags)];
     // SAFETY: as above; the path is NUL-terminated.
     unsafe {
         syscall(libc::SYS_newfstatat, arguments)?;
@@ -190,14 +204,21 @@ pub fn stat_path(path: &CStr) -> Result<Stat, Errno> {
     }
 }
 
-/// Whether there is nothing at `path`: only `ENOENT` and `ENOTDIR` say so.
-///
-/// faccessat(2) is the cheapest call that tells; an unrestricted process makes it at each call.
-pub fn is_absent(path: &CStr) -> bool {
-    let arguments = [word(AT_FDCWD), path.as_ptr().addr(), word(libc::F_OK)];
-    // SAFETY: the path is NUL-terminated; the kernel reads it and nothing else.
-    let found = unsafe { syscall(libc::SYS_faccessat, arguments) };
-    matches!(found, Err(Errno(libc::ENOENT | libc::ENOTDIR)))
+/// Whether the file system of `path` is mounted for reading only, see statfs(2): false if it can't
+/// be told.
+pub fn is_read_only(path: &CStr) -> bool {
+    // SAFETY: the path is NUL-terminated, the kernel reads it, and `statfs` calls with a buffer.
+    statfs(|to| unsafe { syscall(libc::SYS_statfs, [path.as_ptr().addr(), to]) })
+}
+
+/// The read-only flag in the `statfs` that `call` fills, of whose address it is told. Not libc's
+/// struct, which hides the flags.
+fn statfs(call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
+    // The kernel's on 64-bit machines: 15 words, of which this one holds the flags.
+    const FLAGS: usize = 10;
+    let mut words = [0_u64; 15];
+    let told = call(words.as_mut_ptr().expose_provenance());
+    told.is_ok() && words[FLAGS] & libc::ST_RDONLY != 0
 }
 
 /// write(2), once; a log line that can't be written is lost.

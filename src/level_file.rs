@@ -2,7 +2,8 @@
 
 use core::ffi::CStr;
 
-use ipaddr_policy::levels::{FileName, FileProblem, Files, LevelFile};
+use ipaddr_policy::levels::{FileName, Files, LevelFile};
+use ipaddr_policy::trust::{FileProblem, Status, Trusted};
 
 use crate::errno::Errno;
 use crate::file::{self, File};
@@ -14,26 +15,33 @@ pub const TEXT_LEN: usize = libc::PATH_MAX as usize + FileName::Rules.limit() as
 pub struct LevelFiles<'a> {
     /// What it holds before is of no account.
     pub memory: &'a mut [u8],
+    /// Who may own what is read.
+    pub trusted: Trusted,
 }
 
 impl Files for LevelFiles<'_> {
     fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
-        let (path, _) = join(file.path(), self.memory)?;
+        let (path, free) = join(file.path(), self.memory)?;
+        // Not by openat(2): that takes a descriptor even where there is no file.
+        let Some(entry) = find(path)? else {
+            return Ok(None);
+        };
+        if entry.is_link() {
+            self.trusted.judge_owner(entry)?;
+        } else if !entry.is_regular() {
+            // To open a FIFO or a device may have effects.
+            return Err(FileProblem::WrongKind);
+        }
         let open = match File::open(path) {
-            Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
+            Err(Errno(libc::ENOENT | libc::ENOTDIR)) if entry.is_link() => {
+                return Err(FileProblem::LeadsNowhere);
+            }
+            // Removed meanwhile.
+            Err(Errno(libc::ENOENT)) => return Ok(None),
             opened => opened?,
         };
-        let stat = open.stat()?;
-        if !stat.is_regular() {
-            return Err(FileProblem::NotRegular);
-        }
-        if stat.is_world_writable() {
-            return Err(FileProblem::WorldWritable);
-        }
-        let (folder, free) = join(file.folder(), self.memory)?;
-        if file::stat_path(folder)?.is_world_writable() {
-            return Err(FileProblem::FolderWorldWritable);
-        }
+        let opened = open.stat()?.status;
+        self.trusted.judge_file(opened, || open.is_read_only())?;
         let text = free.get_mut(..file.name.limit() as usize);
         let text = text.ok_or(FileProblem::TooLarge)?;
         match open.read_to_end(text) {
@@ -43,9 +51,66 @@ impl Files for LevelFiles<'_> {
         }
     }
 
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        !join(file.folder(), self.memory).is_ok_and(|(folder, _)| file::is_absent(folder))
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+        if file.depth == 0 {
+            // `find_directory` has found it.
+            return Ok(true);
+        }
+        let (path, _) = join(file.folder(), self.memory)?;
+        let Some(entry) = find(path)? else {
+            return Ok(false);
+        };
+        if entry.is_link() {
+            self.trusted.judge_owner(entry)?;
+        }
+        judge_directory(path, entry, |_| self.trusted)?;
+        Ok(true)
     }
+}
+
+/// Looks for the policy directory, and returns whom its files may be owned by; `None` if there is
+/// nothing at `path`, not even a symbolic link. An unrestricted process does this at each call, so
+/// it is a single system call then.
+///
+/// # Errors
+/// It is there, and what lies in it can't be used.
+pub fn find_directory(path: &CStr) -> Result<Option<Trusted>, FileProblem> {
+    let Some(entry) = find(path)? else {
+        return Ok(None);
+    };
+    // Its owner is trusted. Whose the link to it is makes no difference: where it is, is for the
+    // administrator, or for whoever sets the variable, to say.
+    let trusted = |directory: Status| Trusted {
+        owner: directory.owner,
+    };
+    judge_directory(path, entry, trusted).map(Some)
+}
+
+/// What lstat(2) says of `path`; `None` if there is nothing.
+fn find(path: &CStr) -> Result<Option<Status>, FileProblem> {
+    match file::stat_entry(path) {
+        Err(Errno(libc::ENOENT)) => Ok(None),
+        found => Ok(Some(found?.status)),
+    }
+}
+
+/// Judges a directory or what is in its place; `trusted` is told what stat(2) says of it.
+fn judge_directory(
+    path: &CStr,
+    entry: Status,
+    trusted: impl FnOnce(Status) -> Trusted,
+) -> Result<Trusted, FileProblem> {
+    let directory = if entry.is_link() {
+        match file::stat_path(path) {
+            Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Err(FileProblem::LeadsNowhere),
+            found => found?.status,
+        }
+    } else {
+        entry
+    };
+    let trusted = trusted(directory);
+    trusted.judge_directory(directory, || file::is_read_only(path))?;
+    Ok(trusted)
 }
 
 impl From<Errno> for FileProblem {

@@ -4,14 +4,15 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use ipaddr_policy::levels::{self, Given, Mistakes, Unusable};
+use ipaddr_policy::levels::{self, BadDirectory, FileName, Given, LevelFile, Mistakes, Unusable};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet, memory};
 use ipaddr_policy::text::{Printable, Text};
+use ipaddr_policy::trust::Trusted;
 use ipaddr_policy::{Assignment, Policy, cgroup};
 
 use crate::file::File;
-use crate::level_file::{LevelFiles, TEXT_LEN};
+use crate::level_file::{self, LevelFiles, TEXT_LEN};
 use crate::log;
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
 
@@ -64,19 +65,40 @@ fn unusable(why: &impl Text) -> Unusable {
     Unusable
 }
 
-/// The policy directory: an absolute path, because the program may change its working directory.
+/// The policy directory.
+pub struct Directory {
+    path: &'static CStr,
+    trusted: Trusted,
+}
+
+/// Looks for the policy directory; `None` if there is none.
 ///
 /// # Errors
-/// `$IPADDR_POLICY_DIR` is something else.
-pub fn directory(settings: &Settings) -> Result<&'static CStr, Unusable> {
-    match settings.policy_dir {
-        None => Ok(DEFAULT_POLICY_DIR),
-        Some(path) if path.to_bytes().starts_with(b"/") => Ok(path),
-        Some(path) => Err(unusable(&(
-            "IPADDR_POLICY_DIR: \"",
-            Printable(path.to_bytes()),
-            "\": expected an absolute path",
-        ))),
+/// What lies in it can't be used, or `$IPADDR_POLICY_DIR` is no absolute path, as it has to be,
+/// because the program may change its working directory.
+pub fn find_directory(settings: &Settings) -> Result<Option<Directory>, Unusable> {
+    let path = match settings.policy_dir {
+        None => DEFAULT_POLICY_DIR,
+        Some(path) if path.to_bytes().starts_with(b"/") => path,
+        Some(path) => {
+            return Err(unusable(&(
+                "IPADDR_POLICY_DIR: \"",
+                Printable(path.to_bytes()),
+                "\": expected an absolute path",
+            )));
+        }
+    };
+    match level_file::find_directory(path) {
+        Ok(found) => Ok(found.map(|trusted| Directory { path, trusted })),
+        Err(problem) => {
+            let file = LevelFile {
+                directory: path.to_bytes(),
+                cgroup: b"/",
+                depth: 0,
+                name: FileName::Rules,
+            };
+            Err(unusable(&BadDirectory(file, problem)))
+        }
     }
 }
 
@@ -90,23 +112,28 @@ pub fn directory(settings: &Settings) -> Result<&'static CStr, Unusable> {
 /// while the policy is used.
 pub unsafe fn read(
     settings: &Settings,
-    has_directory: bool,
+    directory: Option<&Directory>,
     scratch: &mut Scratch,
 ) -> Result<(), Unusable> {
-    let directory = directory(settings)?;
-    let (cgroup, free) = if has_directory {
-        let (cgroup, free) = own_cgroup(settings, &mut scratch.text)?;
-        (Some(cgroup), free)
-    } else {
-        (None, &mut scratch.text[..])
+    let (cgroup, free) = match directory {
+        Some(directory) => {
+            let (cgroup, free) = own_cgroup(settings, &mut scratch.text)?;
+            (Some((directory.path.to_bytes(), cgroup)), free)
+        }
+        None => (None, &mut scratch.text[..]),
     };
     let given = Given {
-        cgroup: cgroup.map(|cgroup| (directory.to_bytes(), cgroup)),
+        cgroup,
         latch: settings.latch.map(CStr::to_bytes),
         ipv4: settings.ipv4.map(CStr::to_bytes),
         ipv6: settings.ipv6.map(CStr::to_bytes),
     };
-    let mut files = LevelFiles { memory: free };
+    // Without a directory no file is read.
+    let nobody = Trusted { owner: 0 };
+    let mut files = LevelFiles {
+        memory: free,
+        trusted: directory.map_or(nobody, |directory| directory.trusted),
+    };
     // SAFETY: the caller's promise: the memory stays where it is, and is used by this policy only.
     let memory = unsafe { &mut *ptr::from_mut(&mut scratch.rule_memory) };
     let rules = Builder::new(Memory {

@@ -117,6 +117,7 @@ fn read() -> Option<&'static Settings> {
         let (copy, rest) = free.split_at_mut_checked(text.len())?;
         free = rest;
         copy.copy_from_slice(text);
+        strip_slashes(copy);
         settings.take(copy, secure);
     }
     let own = own.as_mut_ptr().cast::<Settings>();
@@ -124,6 +125,21 @@ fn read() -> Option<&'static Settings> {
     unsafe {
         own.write(settings);
         Some(&*own)
+    }
+}
+
+/// Ends `IPADDR_POLICY_DIR=PATH` before the slashes at its end: with one, lstat(2) follows a
+/// symbolic link, and one that leads nowhere would look like nothing.
+fn strip_slashes(variable: &mut [u8]) {
+    let Some(path) = variable.strip_prefix(b"IPADDR_POLICY_DIR=") else {
+        return;
+    };
+    let ends = |end: &&u8| matches!(**end, b'/' | 0);
+    // Of the root directory the first slash stays.
+    let stripped = path.len() - path.iter().rev().take_while(ends).count();
+    let keep = variable.len() - path.len() + stripped.max(1);
+    if let Some(end) = variable.get_mut(keep..) {
+        end.fill(0);
     }
 }
 
@@ -159,7 +175,7 @@ impl Settings {
         let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
             return;
         };
-        let Ok(value) = CStr::from_bytes_with_nul(value) else {
+        let Ok(value) = CStr::from_bytes_until_nul(value) else {
             return;
         };
         let trusted = !secure;

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
-use ipaddr_policy::levels::{FileName, FileProblem, Files, LevelFile};
+use ipaddr_policy::levels::{FileName, Files, LevelFile};
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::Shown;
+use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family};
 
 use crate::addresses::{self, Summary};
 use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::files::{self, Disk};
+use crate::files::Disk;
 use crate::reader::Reader;
 use crate::settings;
 use crate::store::{NewFile, Store};
@@ -210,20 +211,14 @@ impl Files for WouldBe<'_> {
         let Some(new) = new.filter(|_| file.depth == self.depth) else {
             return self.disk.read(file);
         };
-        let folder = files::path(file.folder());
-        if folder
-            .metadata()
-            .is_ok_and(|folder| files::is_world_writable(&folder))
-        {
-            return Err(FileProblem::FolderWorldWritable);
-        }
         if new.text.len() >= file.name.limit() as usize {
             return Err(FileProblem::TooLarge);
         }
         Ok(Some(new.text.as_bytes()))
     }
 
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        file.depth <= self.depth || self.disk.has_folder(file)
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+        // Those that aren't there are made.
+        Ok(self.disk.has_directory(file)? || file.depth <= self.depth)
     }
 }

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use ipaddr_policy::levels::{BadFile, FileName, FileProblem, Files, LevelFile, Levels};
+use ipaddr_policy::levels::{BadDirectory, BadFile, FileName, Files, LevelFile, Levels};
 use ipaddr_policy::text::Shown;
+use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Family, Policy};
 
 use crate::cgroup_path::CgroupPath;
@@ -129,6 +130,8 @@ impl Check {
         };
         self.machine.warn_of_folder(folder, &mut self.report)?;
         let mistakes_before = self.report.mistakes;
+        self.trust(directory, &folder.cgroup)?;
+        self.no_levels(directory, folder)?;
         for (name, slot) in FileName::ALL.into_iter().zip(&mut level.texts) {
             if folder.has(name.as_str()) {
                 let file = folder.cgroup.own_file(directory, name);
@@ -145,6 +148,29 @@ impl Check {
         if has_policy {
             self.policies += 1;
             self.machine.warn_of_cgroup(folder, &mut self.report)?;
+        }
+        Ok(())
+    }
+
+    /// Whether others can change what lies in a level's directory.
+    fn trust(&mut self, directory: &Path, cgroup: &CgroupPath) -> Result<(), Failure> {
+        let file = cgroup.own_file(directory, FileName::Rules);
+        match self.disk.has_directory(&file) {
+            Ok(_) => Ok(()),
+            Err(problem) => self.report.mistake(Shown(BadDirectory(file, problem))),
+        }
+    }
+
+    /// What is in the place of a level's directory: a link that leads nowhere, or a file with the
+    /// name of a cgroup.
+    fn no_levels(&mut self, directory: &Path, folder: &Folder) -> Result<(), Failure> {
+        for name in &folder.files {
+            let is_policy = FileName::ALL.iter().any(|known| name == known.as_str());
+            let inner = folder.cgroup.child(name);
+            let is_level = self.machine.has_cgroup(&inner) == Some(true);
+            if !is_policy && (is_level || folder.path.join(name).is_symlink()) {
+                self.trust(directory, &inner)?;
+            }
         }
         Ok(())
     }
@@ -282,7 +308,7 @@ impl Files for Texts<'_> {
         Ok(text.as_deref())
     }
 
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        file.depth < self.0.len()
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+        Ok(file.depth < self.0.len())
     }
 }

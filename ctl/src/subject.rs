@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ipaddr_policy::levels::{FileName, FileProblem, Files, Given, LevelFile, Levels};
+use ipaddr_policy::levels::{FileName, Files, Given, LevelFile, Levels};
+use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Policy, text::Shown};
 
 use crate::cgroup_path::CgroupPath;
@@ -187,7 +188,7 @@ impl Files for RulesOnly {
         }
     }
 
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
-        self.0.has_folder(file)
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+        self.0.has_directory(file)
     }
 }

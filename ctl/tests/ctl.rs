@@ -20,3 +20,5 @@ mod remove;
 mod show;
 #[path = "ctl/together.rs"]
 mod together;
+#[path = "ctl/trust.rs"]
+mod trust;

@@ -25,7 +25,8 @@ impl Text for Errno {
     fn write(&self, out: &mut impl Sink) {
         match self.0 {
             1 | 13 => "permission denied",
-            2 | 20 => "no such file",
+            2 => "no such file",
+            20 => "not a directory",
             23 | 24 => "too many open files",
             27 => "file too large",
             36 => "file name too long",

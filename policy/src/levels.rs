@@ -27,11 +27,11 @@
 use core::iter;
 use core::net::IpAddr;
 
-use crate::errno::Errno;
 use crate::list::{self, Family, Separator};
 use crate::policy::{Assignment, Held, Policy};
 use crate::rules::{Builder, RuleSet};
 use crate::text::{Printable, Sink, Text};
+use crate::trust::FileProblem;
 use crate::{cgroup, latch};
 
 /// The families, in the order in which a level is read.
@@ -109,21 +109,6 @@ impl Text for LevelFile<'_> {
     }
 }
 
-/// Why a file that is there can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileProblem {
-    /// It can't be read.
-    Unreadable(Errno),
-    /// It is a folder or the like.
-    NotRegular,
-    /// Anybody may write to it.
-    WorldWritable,
-    /// Anybody may replace it.
-    FolderWorldWritable,
-    /// It has [`FileName::limit`] bytes or more.
-    TooLarge,
-}
-
 /// A file that can't be used.
 #[derive(Clone, Copy, Debug)]
 pub struct BadFile<'a>(pub LevelFile<'a>, pub FileProblem);
@@ -131,35 +116,93 @@ pub struct BadFile<'a>(pub LevelFile<'a>, pub FileProblem);
 impl Text for BadFile<'_> {
     /// The file, what is wrong and what was expected.
     fn write(&self, out: &mut impl Sink) {
-        self.0.write(out);
-        match self.1 {
-            FileProblem::Unreadable(errno) => {
-                return (": ", errno, ": expected a readable file").write(out);
-            }
-            FileProblem::NotRegular => ": expected a regular file",
-            FileProblem::WorldWritable => ": is world-writable: expected a mode like 0644",
-            FileProblem::FolderWorldWritable => {
-                ": lies in a world-writable folder: expected a mode like 0755"
-            }
+        let Self(file, problem) = self;
+        match problem {
             FileProblem::TooLarge => {
-                let limit = self.0.name.limit();
-                return (": is too large: expected less than ", limit, " bytes").write(out);
+                let limit = file.name.limit();
+                (file, ": is too large: expected less than ", limit, " bytes").write(out);
+            }
+            problem => {
+                let expected = Expected {
+                    problem,
+                    kind: "file",
+                    regular_kind: "regular file",
+                    mode: "0644",
+                };
+                (file, expected).write(out);
             }
         }
-        .write(out);
+    }
+}
+
+/// The directory of a level, which can't be used.
+#[derive(Clone, Copy, Debug)]
+pub struct BadDirectory<'a>(pub LevelFile<'a>, pub FileProblem);
+
+impl Text for BadDirectory<'_> {
+    /// The directory, what is wrong and what was expected.
+    fn write(&self, out: &mut impl Sink) {
+        let Self(file, problem) = self;
+        for part in file.folder() {
+            Printable(part).write(out);
+        }
+        let expected = Expected {
+            problem,
+            kind: "directory",
+            regular_kind: "directory",
+            mode: "0755",
+        };
+        expected.write(out);
+    }
+}
+
+/// What is wrong with a file or a directory, and what was expected.
+struct Expected<'a> {
+    problem: &'a FileProblem,
+    kind: &'static str,
+    regular_kind: &'static str,
+    mode: &'static str,
+}
+
+impl Text for Expected<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        match *self.problem {
+            FileProblem::Unreadable(errno) => {
+                (": ", errno, ": expected a readable ", self.kind).write(out);
+            }
+            FileProblem::LeadsNowhere => {
+                let expected = ": is a symbolic link that leads nowhere: expected a ";
+                (expected, self.regular_kind).write(out);
+            }
+            FileProblem::WrongKind | FileProblem::TooLarge => {
+                (": is something else: expected a ", self.regular_kind).write(out);
+            }
+            FileProblem::WorldWritable => {
+                (": is world-writable: expected a mode like ", self.mode).write(out);
+            }
+            FileProblem::Owner(owner) => {
+                let expected = ": expected root or the owner of the policy directory";
+                (": is owned by user ", owner, expected).write(out);
+            }
+        }
     }
 }
 
 /// Reads files.
 pub trait Files {
-    /// The text of a file; `None` if there is no such file (`ENOENT`, `ENOTDIR`).
+    /// The text of a file; `None` if there is nothing of that name in the directory, not even a
+    /// symbolic link. Only called where [`Files::has_directory`] says that there is the directory.
     ///
     /// # Errors
     /// The file is there and can't be used.
     fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem>;
 
-    /// Whether the folder of a file is there: only `ENOENT` and `ENOTDIR` say that it isn't.
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool;
+    /// Whether there is the directory of a file: false only if there is nothing of that name, not
+    /// even a symbolic link.
+    ///
+    /// # Errors
+    /// It is there, and what lies in it can't be used, nor what doesn't be taken for absent.
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem>;
 }
 
 /// Takes messages.
@@ -233,10 +276,8 @@ pub fn read<'a, 'r>(
         reading.read_latched_rules(directory)?;
         let last = cgroup::levels(own).count();
         for depth in 0..=last {
-            let has_files = reading.read_level(directory, own, depth)?;
-            // Below a folder that isn't there is nothing; the first is there, or we weren't here.
-            let is_between = 0 < depth && depth < last;
-            if is_between && !has_files && !reading.has_folder(directory, own, depth) {
+            // Below a directory that isn't there is nothing.
+            if !reading.read_level(directory, own, depth)? {
                 break;
             }
         }
@@ -271,18 +312,22 @@ impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
                 if is_read(self.carried.own) || latch::cgroups(latch).take(number).any(is_read) {
                     continue;
                 }
-                self.read_rules(&LevelFile {
+                let file = LevelFile {
                     directory,
                     cgroup,
                     depth,
                     name: FileName::Rules,
-                })?;
+                };
+                if !self.has_directory(&file)? {
+                    break;
+                }
+                self.read_rules(&file)?;
             }
         }
         Ok(())
     }
 
-    /// The files of one level, and whether there were any.
+    /// The files of one level, and whether there is its directory.
     fn read_level(
         &mut self,
         directory: &'a [u8],
@@ -295,30 +340,27 @@ impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
             depth,
             name,
         };
-        let mut has_files = false;
+        let file = of_level(FileName::Rules);
+        if !self.has_directory(&file)? {
+            return Ok(false);
+        }
         for family in FAMILIES {
             let file = of_level(FileName::List(family));
             if let Some(text) = read_file(self.files, self.narrowing.mistakes, &file)? {
-                has_files = true;
                 self.narrowing.narrow(family, Place::File(file), text)?;
             }
         }
-        let file = of_level(FileName::Rules);
         if self.read_rules(&file)? {
-            has_files = true;
             self.narrowing.check_sources(&file, self.rules)?;
             self.carried.depth = depth;
         }
-        Ok(has_files)
+        Ok(true)
     }
 
-    fn has_folder(&mut self, directory: &[u8], cgroup: &[u8], depth: usize) -> bool {
-        self.files.has_folder(&LevelFile {
-            directory,
-            cgroup,
-            depth,
-            name: FileName::Rules,
-        })
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, Unusable> {
+        self.files
+            .has_directory(file)
+            .map_err(|problem| say(self.narrowing.mistakes, &BadDirectory(*file, problem)))
     }
 
     /// A file of rules, if it is there.

@@ -13,6 +13,7 @@
 //! | [`mod@judge`] | what a policy says to a bind, a connect or an accept |
 //! | [`program`] | whether a preloaded library reaches a program, by its file |
 //! | [`errno`] | error numbers, as messages say them |
+//! | [`trust`] | which files and directories of a policy directory can be trusted |
 //! | [`text`] | messages |
 //!
 //! Nothing here allocates: the shim runs this code inside bind(2) and connect(2), which a program
@@ -33,6 +34,7 @@ pub mod program;
 pub mod ranges;
 pub mod rules;
 pub mod text;
+pub mod trust;
 
 pub use judge::{Request, Verdict, judge};
 pub use list::{Family, ParseError};

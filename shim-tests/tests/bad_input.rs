@@ -2,10 +2,11 @@
 //! nothing is let through.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use shim_tests::{PolicyDir, Shim, skip};
+use shim_tests::{PolicyDir, Run, Shim, skip};
 
 /// Runs one process that makes four calls, and asserts that all are refused and why is said once.
 #[track_caller]
@@ -156,21 +157,216 @@ fn too_many_entries() {
     );
 }
 
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
 #[test]
 fn files_that_cannot_be_trusted() {
     let policy = PolicyDir::new();
     let file = policy.write("", "ipv4", "127.0.0.7\n");
     let shim = Shim::policy(policy.path());
+    set_mode(&file, 0o646);
     let place = format!("{}: ", file.display());
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).expect("it is ours");
     refuses_all(&shim, &place, &["world-writable", "0644"]);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    fs::set_permissions(policy.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
-    refuses_all(&shim, &place, &["world-writable folder", "0755"]);
-    fs::set_permissions(policy.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    set_mode(&file, 0o644);
+    set_mode(policy.path(), 0o777);
+    let place = format!("{}: ", policy.path().display());
+    refuses_all(&shim, &place, &["world-writable", "0755"]);
+    set_mode(policy.path(), 0o755);
 
     // And then it is used again.
     assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
+}
+
+/// Where anybody may rename a level, that there is none says nothing.
+#[test]
+fn directories_that_anybody_may_write_to() {
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path());
+    let place = format!("{}: ", policy.path().display());
+    let expected = ["is world-writable: expected a mode like 0755"];
+    set_mode(policy.path(), 0o757);
+    refuses_all(&shim, &place, &expected);
+    // In a sticky one nobody may, but for root and its owner.
+    set_mode(policy.path(), 0o1777);
+    assert_eq!(shim.on_demand().bind_wildcard(), "0.0.0.0");
+    set_mode(policy.path(), 0o755);
+
+    let Some(outer) = skip::cgroup() else { return };
+    let middle = outer.child("middle");
+    let inner = middle.child("inner");
+    policy.write(inner.name(), "ipv4", "127.0.0.7\n");
+    let shim = shim.cgroup(&inner);
+    assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
+    for level in [outer.name(), middle.name(), inner.name()] {
+        let folder = policy.path().join(level);
+        set_mode(&folder, 0o777);
+        let place = format!("{}: ", folder.display());
+        refuses_all(&shim, &place, &expected);
+        set_mode(&folder, 0o1777);
+        assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
+    }
+    // Whether the innermost level is there or not.
+    fs::remove_dir_all(policy.path().join(inner.name())).expect("it is ours");
+    let folder = policy.path().join(middle.name());
+    set_mode(&folder, 0o777);
+    let place = format!("{}: ", folder.display());
+    refuses_all(&shim, &place, &expected);
+    drop(inner);
+    drop(middle);
+}
+
+/// Nobody can write there, whatever the modes say. The links are those of a Kubernetes `ConfigMap`.
+#[test]
+fn a_read_only_mount() {
+    if !skip::root_for("mounts") || !skip::command("unshare") {
+        return;
+    }
+    let policy = PolicyDir::new();
+    let data = policy.path().join("..2026_08_01");
+    fs::create_dir(&data).expect("the directory is ours");
+    fs::write(data.join("ipaddr.ipv4"), "127.0.0.7\n").expect("the directory is ours");
+    symlink("..2026_08_01", policy.path().join("..data")).expect("the directory is ours");
+    let file = policy.path().join("ipaddr.ipv4");
+    symlink("..data/ipaddr.ipv4", &file).expect("the directory is ours");
+    let shim = Shim::policy(policy.path());
+    assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7", "the links");
+
+    for path in [&data.join("ipaddr.ipv4"), &data, policy.path()] {
+        set_mode(path, 0o777);
+    }
+    let place = format!("{}: ", policy.path().display());
+    refuses_all(&shim, &place, &["is world-writable"]);
+    let mount = |options| {
+        let script = format!(
+            "mount --bind \"$0\" \"$0\" && mount -o remount,bind,{options} \"$0\" && exec \"$@\""
+        );
+        let directory = policy.path().to_str().expect("UTF-8");
+        let words = ["unshare", "--mount", "sh", "-c", &script, directory];
+        shim.clone().by(&words)
+    };
+    assert_eq!(mount("ro").on_demand().bind_wildcard(), "127.0.0.7");
+    refuses_all(&mount("rw"), &place, &["is world-writable"]);
+}
+
+#[test]
+fn files_of_another_user() {
+    if !skip::root_for("files of another user") {
+        return;
+    }
+    const OTHER: Option<u32> = Some(4711);
+    let expected = ["is owned by user 4711: expected root or the owner of the policy directory"];
+    let policy = PolicyDir::new();
+    let file = policy.write("", "ipv4", "127.0.0.7\n");
+    let shim = Shim::policy(policy.path());
+    let place = format!("{}: ", file.display());
+    chown(&file, OTHER, None).expect("we are root");
+    refuses_all(&shim, &place, &expected);
+    // Who owns the policy directory may own what is in it.
+    chown(policy.path(), OTHER, None).expect("we are root");
+    assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
+    chown(&file, Some(0), None).expect("we are root");
+    assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
+
+    // In a sticky directory anybody may make a link to another file of root's.
+    chown(policy.path(), Some(0), None).expect("we are root");
+    set_mode(policy.path(), 0o1777);
+    let other = policy.write("other", "ipv4", "127.0.0.8\n");
+    fs::remove_file(&file).expect("it is there");
+    symlink(&other, &file).expect("the directory is ours");
+    assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.8");
+    lchown(&file, OTHER, None).expect("we are root");
+    refuses_all(&shim, &place, &expected);
+    fs::remove_file(&file).expect("it is there");
+
+    let Some(cgroup) = skip::cgroup() else { return };
+    let folder = policy.path().join(cgroup.name());
+    policy.write(cgroup.name(), "ipv4", "127.0.0.7\n");
+    let shim = shim.cgroup(&cgroup);
+    let place = format!("{}: ", folder.display());
+    chown(&folder, OTHER, None).expect("we are root");
+    refuses_all(&shim, &place, &expected);
+}
+
+/// A name that is there is no name that isn't, wherever it leads.
+#[test]
+fn links_that_lead_nowhere() {
+    let policy = PolicyDir::new();
+    let path = policy.path().join("ipaddr.ipv4");
+    let shim = Shim::policy(policy.path());
+    let leads_nowhere = "is a symbolic link that leads nowhere: expected a ";
+    let file = [leads_nowhere, "regular file"].concat();
+    let place = format!("{}: ", path.display());
+    for target in ["nowhere", "/dev/null/below-a-file"] {
+        symlink(target, &path).expect("the directory is ours");
+        refuses_all(&shim, &place, &[&file]);
+        fs::remove_file(&path).expect("it is ours");
+    }
+    let rules = policy.path().join("ipaddr.rules");
+    symlink("nowhere", &rules).expect("the directory is ours");
+    refuses_all(&shim, &format!("{}: ", rules.display()), &[&file]);
+    fs::remove_file(&rules).expect("it is ours");
+
+    // The policy directory itself.
+    let directory = [leads_nowhere, "directory"].concat();
+    let link = policy.path().join("link");
+    let place = format!("{}: ", link.display());
+    symlink("nowhere", &link).expect("the directory is ours");
+    refuses_all(&Shim::policy(&link), &place, &[&directory]);
+    let slash = format!("{}//", link.display());
+    refuses_all(&Shim::policy(Path::new(&slash)), &place, &[&directory]);
+    fs::remove_file(&link).expect("it is ours");
+    symlink("link", &link).expect("the directory is ours");
+    refuses_all(&Shim::policy(&link), &place, &["too many symbolic links"]);
+    fs::remove_file(&link).expect("it is ours");
+    policy.write("real", "ipv4", "127.0.0.7\n");
+    symlink("real", &link).expect("the directory is ours");
+    assert_eq!(Shim::policy(&link).on_demand().bind_wildcard(), "127.0.0.7");
+    let shim_with_slash = Shim::policy(Path::new(&slash));
+    assert_eq!(shim_with_slash.on_demand().bind_wildcard(), "127.0.0.7");
+
+    // A level, the innermost and one above it.
+    let Some(outer) = skip::cgroup() else { return };
+    let inner = outer.child("inner");
+    let folder = policy.path().join(outer.name());
+    fs::create_dir_all(folder.parent().expect("the directory")).expect("the directory is ours");
+    symlink("nowhere", &folder).expect("the directory is ours");
+    let place = format!("{}: ", folder.display());
+    for cgroup in [&outer, &inner] {
+        refuses_all(&shim.clone().cgroup(cgroup), &place, &[&directory]);
+    }
+    fs::remove_file(&folder).expect("it is ours");
+    symlink(policy.path().join("real"), &folder).expect("the directory is ours");
+    let mut process = shim.clone().cgroup(&inner).on_demand();
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    drop(process);
+    drop(inner);
+}
+
+#[test]
+fn files_in_the_place_of_directories() {
+    let policy = PolicyDir::new();
+    let path = policy.path().join("file");
+    fs::write(&path, "127.0.0.7\n").expect("the directory is ours");
+    let expected = ["is something else: expected a directory"];
+    let place = format!("{}: ", path.display());
+    refuses_all(&Shim::policy(&path), &place, &expected);
+    let below = path.join("below");
+    let place = format!("{}: ", below.display());
+    refuses_all(&Shim::policy(&below), &place, &["not a directory"]);
+
+    let Some(outer) = skip::cgroup() else { return };
+    let inner = outer.child("inner");
+    let folder = policy.path().join(outer.name());
+    fs::create_dir_all(folder.parent().expect("the directory")).expect("the directory is ours");
+    fs::write(&folder, "127.0.0.7\n").expect("the directory is ours");
+    let place = format!("{}: ", folder.display());
+    for cgroup in [&outer, &inner] {
+        let shim = Shim::policy(policy.path()).cgroup(cgroup);
+        refuses_all(&shim, &place, &expected);
+    }
+    drop(inner);
 }
 
 #[test]
@@ -197,36 +393,51 @@ fn something_else_than_a_file() {
     refuses_all(&shim, &place, &["too many symbolic links"]);
 }
 
+/// The library, and a program of the harness, where any user gets to them: root's own folders may be
+/// in the way.
+struct ForAnybody {
+    _folder: PolicyDir,
+    library: PathBuf,
+    program: PathBuf,
+}
+
+impl ForAnybody {
+    fn new() -> Self {
+        let folder = PolicyDir::new();
+        let copy = |from: &Path| {
+            let to = folder.path().join(from.file_name().expect("a file"));
+            fs::copy(from, &to).expect("it can be read");
+            to
+        };
+        Self {
+            library: copy(shim_tests::library()),
+            program: copy(&shim_tests::harness("bind")),
+            _folder: folder,
+        }
+    }
+
+    /// Has user 65534 bind to the wildcard.
+    fn bind(&self, directory: &Path) -> Run {
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        let preload = format!("LD_PRELOAD={}", self.library.display());
+        let by = [&["setpriv"], &nobody[..], &["env", &preload]].concat();
+        let shim = Shim::without()
+            .by(&by)
+            .var("IPADDR_POLICY_DIR", directory.to_str().expect("UTF-8"));
+        shim.run(&self.program, &["tcp4", "0.0.0.0", "0"])
+    }
+}
+
 #[test]
 fn a_file_that_may_not_be_read() {
     if !skip::root_for("becoming another user") || !skip::command("setpriv") {
         return;
     }
-    // Where another user gets to the library and the harness, and root's folders are not in the way.
-    let folder = PolicyDir::new();
-    let copy = |from: &std::path::Path| {
-        let to = folder.path().join(from.file_name().expect("a file"));
-        fs::copy(from, &to).expect("it can be read");
-        to
-    };
-    let library = copy(shim_tests::library());
-    let program = copy(&shim_tests::harness("bind"));
+    let anybody = ForAnybody::new();
     let policy = PolicyDir::new();
     let file = policy.write("", "ipv4", "127.0.0.7\n");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
-
-    let nobody = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-    ];
-    let preload = format!("LD_PRELOAD={}", library.display());
-    let by: Vec<&str> = nobody.iter().copied().chain(["env", &preload]).collect();
-    let shim = Shim::without()
-        .by(&by)
-        .var("IPADDR_POLICY_DIR", policy.path().to_str().expect("UTF-8"));
-    let run = shim.run(&program, &["tcp4", "0.0.0.0", "0"]);
+    set_mode(&file, 0o600);
+    let run = anybody.bind(policy.path());
     assert_eq!(run.words()[0], "EPERM", "{run:?}");
     let message = format!(
         "{}: permission denied: expected a readable file",
@@ -234,9 +445,29 @@ fn a_file_that_may_not_be_read() {
     );
     assert!(run.err.contains(&message), "{run:?}");
 
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    let run = shim.run(&program, &["tcp4", "0.0.0.0", "0"]);
+    set_mode(&file, 0o644);
+    let run = anybody.bind(policy.path());
     assert_eq!(run.words()[..2], ["0", "127.0.0.7"], "{run:?}");
+}
+
+/// What is above the policy directory is not looked at: it may lie anywhere.
+#[test]
+fn an_ordinary_users_own_policy_directory() {
+    if !skip::root_for("becoming another user") || !skip::command("setpriv") {
+        return;
+    }
+    let anybody = ForAnybody::new();
+    let above = PolicyDir::new();
+    let file = above.write("own", "ipv4", "127.0.0.7\n");
+    let own = above.path().join("own");
+    for path in [&own, &file] {
+        chown(path, Some(65534), None).expect("we are root");
+    }
+    for mode in [0o755, 0o1777, 0o777] {
+        set_mode(above.path(), mode);
+        let run = anybody.bind(&own);
+        assert_eq!(run.words()[..2], ["0", "127.0.0.7"], "{mode:o}: {run:?}");
+    }
 }
 
 #[test]

@@ -13,14 +13,17 @@ const ADDRESS: &str = "127.0.0.2";
 /// What mapping the library takes: two pieces, constants with code, and variables.
 const MAPPED: [&str; 6] = ["openat", "read", "fstat", "mmap", "mmap", "close"];
 
+/// Whether there is a file, not by openat(2), which takes a descriptor even where there is none.
+const LSTAT: &str = "lstat";
+
 /// What each constructor does: which file stderr is, and whether there is a policy directory.
-const LOADED: [&str; 2] = ["fstat", "faccessat"];
+const LOADED: [&str; 2] = ["fstat", LSTAT];
 
 /// Finding out which cgroup this is.
 const CGROUP: [&str; 4] = ["openat", "read", "read", "close"];
 
 /// Reading a file.
-const FILE: [&str; 6] = ["openat", "fstat", "stat", "read", "read", "close"];
+const FILE: [&str; 6] = [LSTAT, "openat", "fstat", "read", "read", "close"];
 
 /// The files that a level may have: a list for each family, and rules.
 const FILES: usize = 3;
@@ -58,6 +61,7 @@ fn system_call(line: &str) -> Option<String> {
     Some(match name {
         "getsockopt" | "setsockopt" => format!("{name} {}", arguments.split(", ").nth(2)?),
         "newfstatat" if line.contains("AT_EMPTY_PATH") => "fstat".to_owned(),
+        "newfstatat" if line.contains("AT_SYMLINK_NOFOLLOW") => LSTAT.to_owned(),
         "newfstatat" => "stat".to_owned(),
         _ => name.to_owned(),
     })
@@ -212,13 +216,13 @@ fn calls_of_an_unrestricted_process() {
     let (_receiver, port) = peer::udp_port("127.0.0.1");
     let shim = Shim::new();
     let expect = Expect { shim, port };
-    expect.of("udp4", &["bind=0.0.0.0"], &["faccessat", "bind"]);
-    expect.of("udp4", &["connect"], &["faccessat", "connect"]);
+    expect.of("udp4", &["bind=0.0.0.0"], &[LSTAT, "bind"]);
+    expect.of("udp4", &["connect"], &[LSTAT, "connect"]);
     expect.of("udp4", &["connect", "dissolve"], &["connect"]);
-    expect.of("tcp4", &["listen"], &["faccessat", "listen"]);
+    expect.of("tcp4", &["listen"], &[LSTAT, "listen"]);
     expect.of("udp4", &["sendto", "unix", "name"], &["bind"]);
     // The first of 1,024.
-    expect.of("udp4", &["sendto"], &["faccessat", "sendto"]);
+    expect.of("udp4", &["sendto"], &[LSTAT, "sendto"]);
     for call in ["sendto", "sendmsg", "sendmmsg"] {
         expect.of("udp4", &["sendto", call], &[call]);
     }
@@ -275,27 +279,26 @@ fn cgroup() -> Option<(Cgroup, usize)> {
 }
 
 #[test]
-fn looks_into_a_policy_directory() {
+fn queries_of_a_policy_directory() {
     if !strace() {
         return;
     }
-    let Some((cgroup, levels)) = cgroup() else {
+    let Some((cgroup, _)) = cgroup() else {
         return;
     };
     let policy = PolicyDir::new();
     let shim = Shim::policy(policy.path()).cgroup(&cgroup);
-    let absent = vec!["openat"; levels * FILES];
-    let look = [&["faccessat"], &CGROUP[..], &absent].concat();
+    let query = [&[LSTAT], &CGROUP[..], &[LSTAT; FILES], &[LSTAT]].concat();
     for call in ["bind=0.0.0.0", "connect", "listen"] {
         let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &[call]);
         let name = call.split('=').next().expect("a name");
-        assert_eq!(made, [&look[..], &[name]].concat(), "{call}");
+        assert_eq!(made, [&query[..], &[name]].concat(), "{call}");
     }
 }
 
-/// What lies below a folder that isn't there is not looked for.
+/// What lies below a directory that isn't there is not looked for.
 #[test]
-fn looks_below_a_folder_that_is_not_there() {
+fn queries_below_a_directory_that_is_not_there() {
     if !strace() {
         return;
     }
@@ -305,24 +308,33 @@ fn looks_below_a_folder_that_is_not_there() {
     let middle = outer.child("middle");
     let inner = middle.child("inner");
     let policy = PolicyDir::new();
-    let look = |shim: Shim, count: usize| {
+    // `count` directories are there, and below them one that isn't, unless they are all.
+    let query = |shim: Shim, count: usize, ends_early: bool| {
         let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &["bind=0.0.0.0"]);
-        let absent = vec!["openat"; FILES];
-        let mut expected = [&["faccessat"], &CGROUP[..], &absent].concat();
-        for level in 1..count {
-            expected.extend(&absent);
-            if level < levels + 1 {
-                expected.push("faccessat");
-            }
+        let mut expected = [&[LSTAT], &CGROUP[..], &[LSTAT; FILES]].concat();
+        for _level in 1..count {
+            expected.extend([LSTAT; 1 + FILES]);
         }
+        expected.extend(ends_early.then_some(LSTAT));
         expected.push("bind");
         assert_eq!(made, expected);
     };
     let shim = Shim::policy(policy.path()).cgroup(&inner);
-    look(shim.clone(), 2);
+    query(shim.clone(), 1, true);
+    let folder = policy.path().join(outer.name());
+    fs::create_dir_all(folder).expect("the folder is ours");
+    query(shim.clone(), levels, true);
     let folder = policy.path().join(inner.name());
-    std::fs::create_dir_all(folder).expect("the folder is ours");
-    look(shim, levels + 2);
+    fs::create_dir_all(folder).expect("the folder is ours");
+    query(shim.clone(), levels + 2, false);
+
+    // A link is followed, and the read-only flag looked for where anybody may write.
+    let folder = policy.path().join(middle.name());
+    let moved = policy.path().join("moved");
+    fs::rename(&folder, &moved).expect("the folder is ours");
+    std::os::unix::fs::symlink(moved, folder).expect("the folder is ours");
+    let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &["bind=0.0.0.0"]);
+    assert_eq!(made.iter().filter(|&call| call == "stat").count(), 1);
 }
 
 /// How many more system calls of each kind a program makes with the library than without.
@@ -368,14 +380,16 @@ fn loading_the_library_where_there_is_a_policy_directory() {
     let policy = PolicyDir::new();
     let without = Shim::without().cgroup(&cgroup);
     let shim = Shim::policy(policy.path()).cgroup(&cgroup);
-    let files = vec!["openat"; levels * FILES];
     let read: [&[_]; 4] = [&MAPPED, &LOADED, &["mmap"], &CGROUP];
 
     // Room for an assignment that may come late.
+    let files = [LSTAT; FILES + 1];
     let room = [&read[..], &[&files, &["mmap"]]].concat();
     assert_eq!(loading(&shim, &without), counted(room));
 
     policy.write(cgroup.name(), "ipv4", ADDRESS);
-    let assigned = [&read[..], &[&files[1..], &FILE]].concat();
+    let files = vec![LSTAT; levels * FILES - 1];
+    let directories = vec![LSTAT; levels - 1];
+    let assigned = [&read[..], &[&files, &directories, &FILE]].concat();
     assert_eq!(loading(&shim, &without), counted(assigned));
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 use ipaddr_policy::levels::FileName;
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::{Assignment, Family};
-use nix::libc::{S_IROTH, S_IWGRP, S_IWOTH, S_IXOTH};
+use nix::libc::{S_IROTH, S_IWGRP, S_IXOTH};
 
 use super::Report;
+use crate::cgroup_path::CgroupPath;
 use crate::failure::Failure;
 use crate::hierarchy::Hierarchy;
 use crate::interfaces::Interfaces;
@@ -39,10 +40,14 @@ impl Machine {
         })
     }
 
+    /// Whether there is a cgroup; `None` where it can't be told.
+    pub fn has_cgroup(&self, cgroup: &CgroupPath) -> Option<bool> {
+        self.hierarchy.as_ref()?.has(cgroup)
+    }
+
     /// Warns of a cgroup that isn't there.
     pub fn warn_of_cgroup(&self, folder: &Folder, report: &mut Report) -> Result<(), Failure> {
-        let hierarchy = self.hierarchy.as_ref();
-        if hierarchy.and_then(|hierarchy| hierarchy.has(&folder.cgroup)) == Some(false) {
+        if self.has_cgroup(&folder.cgroup) == Some(false) {
             let cgroup = &folder.cgroup;
             report.warning(format_args!(
                 "{}: there is no cgroup {cgroup}",
@@ -59,16 +64,6 @@ impl Machine {
             expected: "0755",
         };
         access.warn(&folder.path, &folder.metadata, report)?;
-        // With a policy in it that is a mistake.
-        let has_policy = FileName::ALL
-            .into_iter()
-            .any(|name| folder.has(name.as_str()));
-        if folder.metadata.mode() & S_IWOTH != 0 && !has_policy {
-            report.warning(format_args!(
-                "{}: is world-writable: expected a mode like 0755",
-                folder.path.display()
-            ))?;
-        }
         for name in folder.files.iter().filter_map(|name| name.to_str()) {
             if let Some(why) = no_policy(name) {
                 report.warning(format_args!("{}: {why}", folder.path.join(name).display()))?;

@@ -2,6 +2,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Command;
+
+use shim_tests::skip;
 
 use super::command::{Ctl, EINVAL, EPERM, PROGRAM, SYSTEM, Said, UNUSABLE};
 
@@ -249,8 +252,10 @@ fn a_folder_that_anybody_may_write_to() {
     let ctl = Ctl::new();
     fs::create_dir(ctl.path("web")).expect("a folder");
     fs::set_permissions(ctl.path("web"), Permissions::from_mode(0o777)).expect("it is ours");
-    ctl.line("assign /web 127.0.0.2")
-        .fails(EPERM, "lies in a world-writable folder");
+    ctl.line("assign /web 127.0.0.2").fails(
+        UNUSABLE,
+        "/web: is world-writable: expected a mode like 0755",
+    );
     assert_eq!(ctl.names(), ["web"]);
 }
 
@@ -258,7 +263,8 @@ fn a_folder_that_anybody_may_write_to() {
 fn a_file_where_a_folder_has_to_be() {
     let ctl = Ctl::new();
     fs::write(ctl.path("web"), "").expect("a file");
-    ctl.line("assign /web/a 127.0.0.2").fails(SYSTEM, "/web");
+    ctl.line("assign /web/a 127.0.0.2")
+        .fails(UNUSABLE, "/web: is something else: expected a directory");
     assert_eq!(ctl.names(), ["web"]);
 }
 
@@ -277,25 +283,42 @@ fn a_file_left_unfinished() {
     assert_eq!(ctl.names(), ["web", "web/ipaddr.ipv4"]);
 }
 
-/// A link that leads nowhere is no file, and yet in the way.
+/// rename(2) doesn't replace a file that is a mount.
 #[test]
 fn what_fails_halfway_is_undone() {
+    if !skip::root_for("mounts") || !skip::command("unshare") {
+        return;
+    }
     for old in [None, Some("0.0.0.0\n")] {
         let ctl = Ctl::new();
-        fs::create_dir(ctl.path("web")).expect("a folder");
-        symlink("nowhere", ctl.path("web/ipaddr.ipv6")).expect("a link");
+        let mount = ctl.0.write("web", "ipv6", "::\n");
         if let Some(old) = old {
             ctl.0.write("web", "ipv4", old);
         }
         let before = ctl.names();
-        let message = format!(
-            "EPERM: {} is there already",
-            ctl.path("web/ipaddr.ipv6").display()
-        );
-        ctl.line("assign /web 127.0.0.2 fd00::2")
-            .fails(EPERM, &message);
+        let script = "mount --bind \"$1\" \"$1\" && exec \"$0\" assign /web 127.0.0.2 fd00::2";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, PROGRAM]);
+        command.arg(&mount).env("IPADDR_POLICY_DIR", ctl.0.path());
+        let said = Said::of(&command.output().expect("it starts"));
+        said.fails(SYSTEM, &mount.display().to_string());
         assert_eq!(ctl.names(), before);
         assert_eq!(ctl.text("web/ipaddr.ipv4").as_deref(), old);
-        ctl.line("assign /web 127.0.0.2").fine();
+        assert_eq!(ctl.text("web/ipaddr.ipv6").as_deref(), Some("::\n"));
+        ctl.line("assign /web 127.0.0.2 fd00::2").fine();
     }
+}
+
+/// A link that leads nowhere is no file, and yet in the way.
+#[test]
+fn a_link_that_leads_nowhere() {
+    let ctl = Ctl::new();
+    fs::create_dir(ctl.path("web")).expect("a folder");
+    symlink("nowhere", ctl.path("web/ipaddr.ipv6")).expect("a link");
+    let before = ctl.names();
+    for address in ["127.0.0.2", "fd00::2"] {
+        ctl.line(&format!("assign /web {address}"))
+            .fails(UNUSABLE, "/web/ipaddr.ipv6: is a symbolic link that leads");
+    }
+    assert_eq!(ctl.names(), before);
 }

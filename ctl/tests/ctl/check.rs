@@ -105,10 +105,11 @@ fn files_that_cant_be_read() {
     assert_eq!(
         lines(&ctl, &said),
         [
+            "mistake: loop: is a symbolic link that leads nowhere: expected a directory",
             "mistake: a/ipaddr.ipv4: is world-writable: expected a mode like 0644",
-            "mistake: b/ipaddr.ipv6: expected a regular file",
+            "mistake: b/ipaddr.ipv6: is something else: expected a regular file",
             "mistake: c/ipaddr.rules: is too large: expected less than 262144 bytes",
-            "mistake: d/ipaddr.ipv4: lies in a world-writable folder: expected a mode like 0755",
+            "mistake: d: is world-writable: expected a mode like 0755",
             "mistake: e/ipaddr.ipv4: too many symbolic links: expected a readable file",
         ]
     );
@@ -258,6 +259,7 @@ fn unsafe_permissions() {
     let ctl = Ctl::new();
     let file = ctl.0.write("a", "ipv4", "127.0.0.2\n");
     set_mode(&file, 0o664);
+    chown(ctl.0.path(), Some(4711), None).expect("we are root");
     chown(&file, Some(4711), None).expect("we are root");
     ctl.0.write("b", "ipv4", "127.0.0.2\n");
     set_mode(&ctl.path("b"), 0o770);
@@ -265,6 +267,7 @@ fn unsafe_permissions() {
     set_mode(&ctl.path("c"), 0o757);
     set_mode(&ctl.0.write("d", "ipv4", "127.0.0.2\n"), 0o640);
     let said = ctl.line("check");
+    let directory = ctl.0.path().display();
     let found = said
         .out
         .replace(&format!("{}/", ctl.0.path().display()), "");
@@ -276,15 +279,16 @@ fn unsafe_permissions() {
     assert_eq!(
         found[..found.len() - 1],
         [
+            format!("warning: {directory}: is owned by user 4711: expected root"),
             "warning: a/ipaddr.ipv4: is owned by user 4711: expected root".to_owned(),
             "warning: a/ipaddr.ipv4: is group-writable: expected a mode like 0644".to_owned(),
             "warning: b: is group-writable: expected a mode like 0755".to_owned(),
             format!("warning: b: {unread}: expected a mode like 0755"),
-            "warning: c: is world-writable: expected a mode like 0755".to_owned(),
+            "mistake: c: is world-writable: expected a mode like 0755".to_owned(),
             format!("warning: d/ipaddr.ipv4: {unread}: expected a mode like 0644"),
         ]
     );
-    assert_eq!(said.status, 0);
+    assert_eq!(said.status, FOUND);
 }
 
 #[test]

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use ipaddr_policy::latch::Latch;
-use ipaddr_policy::levels::{self, FileProblem, Files, Given, LevelFile, Mistakes, Unusable};
+use ipaddr_policy::levels::{self, Files, Given, LevelFile, Mistakes, Unusable};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet};
 use ipaddr_policy::text::{Shown, Text};
+use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family, Policy};
 
 /// A builder with room for so many rules; its memory is never given back.
@@ -78,13 +79,13 @@ impl Files for Tree {
         Ok(self.0.get(path).map(String::as_bytes))
     }
 
-    fn has_folder(&mut self, file: &LevelFile<'_>) -> bool {
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
         let file = Shown(file).to_string();
         let file = file.strip_prefix("DIR/").expect("below the directory");
         let folder = file.strip_suffix(file.rsplit('/').next().expect("a name"));
-        self.0
-            .keys()
-            .any(|path| path.starts_with(folder.expect("its end")))
+        let folder = folder.expect("its end");
+        let mut paths = self.0.keys();
+        Ok(folder.is_empty() || paths.any(|path| path.starts_with(folder)))
     }
 }
 
