@@ -1,6 +1,7 @@
 //! Who asks: the policy of this process, and the latch that makes its first assignment its
 //! assignment for life.
 
+use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
@@ -9,7 +10,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings;
-use crate::{exec, latch_text, memory};
+use crate::{exec, latch_text, log, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -64,23 +65,45 @@ static UNUSABLE: AtomicBool = AtomicBool::new(false);
 /// At load: takes the first look, and sees to it that what is found sticks across execve(2).
 pub fn load() {
     current();
-    let scratch = TO_BE_CARRIED.swap(ptr::null_mut(), Ordering::Acquire);
-    if !scratch.is_null() {
-        // SAFETY: the latch's pages are kept for good, and of the text in them nobody has a
-        // reference.
-        exec::carry(unsafe { &mut (*scratch).text });
-        return;
+    if let Some(text) = take_text() {
+        if !exec::carry(text) {
+            log::error(
+                &"IPADDR_LATCH: there is no memory for it: what is executed has no assignment",
+            );
+        }
+    } else if UNUSABLE.load(Ordering::Relaxed) || !SPARE.load(Ordering::Relaxed).is_null() {
+        // The query had something to read, and found no assignment yet.
+        let so_far = settings::get().latch.map_or(&b""[..], CStr::to_bytes);
+        exec::reserve(so_far);
     }
-    // A look that had something to read, and found no assignment, has left its memory. What is
-    // carried already, and in conflict, stays.
-    let may_come = LATCH.get().is_none() && !SPARE.load(Ordering::Relaxed).is_null();
-    if may_come && settings::get().latch.is_none() {
-        exec::reserve();
+    IS_LOADED.store(true, Ordering::SeqCst);
+    // A thread of another library's constructor may have set the latch meanwhile.
+    carry_late();
+}
+
+/// The pages of the latch until it is carried over execve(2).
+static TO_BE_CARRIED: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
+
+static IS_LOADED: AtomicBool = AtomicBool::new(false);
+
+/// Carries what was assigned after load.
+fn carry_late() {
+    if let Some(text) = take_text()
+        && !exec::fill(text)
+    {
+        log::error(
+            &"IPADDR_LATCH: no room was kept for it when the program started, without a policy \
+              directory: what is executed has the assignment of its files only; expected a restart",
+        );
     }
 }
 
-/// The pages of the latch, where it is to stick across execve(2).
-static TO_BE_CARRIED: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
+/// What is to be carried, for the first caller.
+fn take_text() -> Option<&'static mut [u8; Scratch::TEXT_LEN]> {
+    let scratch = TO_BE_CARRIED.swap(ptr::null_mut(), Ordering::SeqCst);
+    // SAFETY: the latch's pages are kept for good, and nobody else gets the text in them.
+    (!scratch.is_null()).then(|| unsafe { &mut (*scratch).text })
+}
 
 /// The assignment if there is one already, without looking for one.
 pub fn latched() -> Option<&'static Policy<'static>> {
@@ -121,16 +144,13 @@ fn read() -> Assignment {
         give_back(scratch);
         return Assignment::Unrestricted;
     }
-    // SAFETY: as above.
-    let carried = unsafe { (*scratch.as_ptr()).is_to_be_carried };
     match LATCH.set(policy) {
         Ok(()) => {
-            // SAFETY: as in `load`; that takes them only after this.
-            let text = unsafe { &mut (*scratch.as_ptr()).text };
-            latch_text::write(policy, text);
-            if carried {
-                exec::fill(text);
-                TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::Release);
+            // SAFETY: as in `take_text`, which finds it only after this.
+            latch_text::write(policy, unsafe { &mut (*scratch.as_ptr()).text });
+            TO_BE_CARRIED.store(scratch.as_ptr(), Ordering::SeqCst);
+            if IS_LOADED.load(Ordering::SeqCst) {
+                carry_late();
             }
         }
         Err(_) => give_back(scratch),

@@ -3,47 +3,46 @@
 //! move; in userspace nobody can.)
 //!
 //! The environment carries it, in a variable of which [`ipaddr_policy::latch`] has the form: the
-//! next program takes it for the outermost level of its policy, so that its cgroup may narrow it
-//! and nothing else. Set at load, while the process has no other threads, and only for what was
-//! read from files: variables carry themselves. Where there is a policy directory and nothing is
-//! assigned yet, the variable is set to nothing, and gets its value when an assignment comes.
+//! next program holds what it reads against it, so that its cgroup and its variables may narrow it and
+//! nothing else. Set at load, while the process has no other threads, whether files or variables
+//! assign: a program that unsets `IPADDR_IPV4` for its children has it all the same. Where something
+//! may be assigned later, because there is a policy directory or a policy that can't be used yet, the
+//! variable is kept ready without a value, or with the one that it has, and gets its value then.
 
 use core::ffi::{CStr, c_char};
 use core::ptr;
 use core::slice;
-use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering, compiler_fence};
 
 use crate::latch_text::{self, NAME};
 use crate::memory;
 use crate::settings;
 
-/// Room for the variable of a process whose assignment comes late. A policy whose text is longer
-/// isn't carried then.
-const RESERVED: usize = 4096;
-
-/// The value of the variable, empty, in `RESERVED - NAME.len()` bytes that only [`fill`] writes to;
-/// null where none is reserved.
+/// The value of the variable that is kept ready, in [`VALUE_LEN`] bytes that only [`fill`] writes to;
+/// null where none is.
 static VALUE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
+/// Room for any value: pages that aren't touched cost nothing.
+const VALUE_LEN: usize = latch_text::MAX_LEN - NAME.len();
+
 /// At load: puts the policy into environ(7), as [`latch_text::write`] has written it into `memory`,
-/// which nobody else uses from now on.
-pub fn carry(memory: &'static mut [u8]) {
+/// which nobody else uses from now on. Whether it could.
+pub fn carry(memory: &'static mut [u8]) -> bool {
     let Some((line, rest)) = latch_text::variable(memory) else {
-        return;
+        return false;
     };
     // SAFETY: at load nobody changes environ.
     let there = unsafe { settings::environment() };
-    if !there.iter().any(|&entry| is(entry, line)) {
-        put_into_environment(line, rest);
-    }
+    there.iter().any(|&entry| is(entry, line)) || put_into_environment(line, rest)
 }
 
-/// At load: puts the variable into environ(7) with no value, for an assignment that may come later.
-pub fn reserve() {
+/// At load: puts the variable into environ(7) with the value that it has so far, for an assignment
+/// that may come later.
+pub fn reserve(so_far: &[u8]) {
     // SAFETY: at load nobody changes environ.
     let entries = unsafe { settings::environment() }.len() + 2;
     let array_len = entries * size_of::<*const c_char>();
-    let len = array_len + RESERVED;
+    let len = array_len + latch_text::MAX_LEN;
     let pages: *mut u8 = memory::map_bytes(len).cast();
     if pages.is_null() {
         return;
@@ -56,44 +55,59 @@ pub fn reserve() {
     };
     let (name, value) = line.split_at_mut(NAME.len());
     name.copy_from_slice(NAME);
-    VALUE.store(value.as_mut_ptr(), Ordering::Release);
-    // SAFETY: the bytes of the value may change from now on, so no reference to them is kept; the
-    // name and a null behind it stay.
-    let line = unsafe { slice::from_raw_parts(pages.add(array_len), NAME.len() + 1) };
-    put_into_environment(line, array);
+    for (to, from) in value.iter_mut().zip(so_far) {
+        *to = *from;
+    }
+    let value = value.as_mut_ptr();
+    // SAFETY: the bytes of the value may change from when `VALUE` is set, so no reference to them is
+    // kept; the name stays.
+    let name = unsafe { slice::from_raw_parts(pages.add(array_len), NAME.len()) };
+    if put_into_environment(name, array) {
+        VALUE.store(value, Ordering::SeqCst);
+    }
 }
 
-/// When an assignment comes late: gives the reserved variable its value, as [`latch_text::write`]
-/// has written it into `memory`. The first byte last, so that an exec in another thread meanwhile
-/// sees none rather than a part of it.
-pub fn fill(memory: &mut [u8]) {
-    let value = VALUE.swap(ptr::null_mut(), Ordering::Acquire);
+/// When an assignment comes late: gives the variable that is kept ready its value, as
+/// [`latch_text::write`] has written it into `memory`. Whether it could.
+///
+/// An exec in another thread meanwhile sees no value, where there was none, or else one that the next
+/// program refuses: never a part of one.
+pub fn fill(memory: &mut [u8]) -> bool {
+    let value = VALUE.swap(ptr::null_mut(), Ordering::SeqCst);
     if value.is_null() {
-        return;
+        return false;
     }
     // SAFETY: swapped out, so nobody else writes to it.
-    let value = unsafe { slice::from_raw_parts_mut(value, RESERVED - NAME.len()) };
+    let value = unsafe { slice::from_raw_parts_mut(value, VALUE_LEN) };
     let text = latch_text::variable(memory).and_then(|(line, _)| line.get(NAME.len()..));
-    let Some(text) = text.filter(|text| text.len() <= value.len()) else {
-        return;
-    };
-    let (Some((to_first, to)), Some((first, from))) = (value.split_first_mut(), text.split_first())
+    let (Some((to_first, to)), Some((first, from))) =
+        (value.split_first_mut(), text.and_then(<[u8]>::split_first))
     else {
-        return;
+        return false;
     };
+    // SAFETY: a byte that is ours.
+    let to_first = unsafe { AtomicU8::from_ptr(to_first) };
+    if to_first.load(Ordering::Relaxed) != 0 {
+        to_first.store(UNREADABLE, Ordering::SeqCst);
+    }
+    compiler_fence(Ordering::SeqCst);
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;
     }
-    // SAFETY: a byte that is ours.
-    unsafe { AtomicU8::from_ptr(to_first) }.store(*first, Ordering::Release);
+    to_first.store(*first, Ordering::SeqCst);
+    true
 }
 
-/// Replaces environ(7) by one with this variable, using `memory` for it if there is enough.
-fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) {
+/// No value begins with it.
+const UNREADABLE: u8 = b'?';
+
+/// Replaces environ(7) by one with this variable, using `memory` for it if there is enough. Whether
+/// it could.
+fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) -> bool {
     // SAFETY: at load nobody changes environ.
     let old = unsafe { settings::environment() };
     let Some(new) = room(memory, old.len() + 2) else {
-        return;
+        return false;
     };
     let others = old.iter().filter(|&&entry| !is_named(entry));
     let entries = others.copied().chain([line.as_ptr().cast(), ptr::null()]);
@@ -102,6 +116,7 @@ fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) {
     }
     // SAFETY: as above; the new array ends with a null, and it and the line are there for good.
     unsafe { settings::set_environment(new.as_ptr()) };
+    true
 }
 
 /// Room for `count` pointers: in `memory`, or in pages of its own.

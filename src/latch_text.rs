@@ -6,8 +6,10 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use ipaddr_policy::Policy;
-use ipaddr_policy::latch::{Latch, MARK};
+use ipaddr_policy::latch::{self, Latch, MARK};
 use ipaddr_policy::text::{Sink, Text};
+
+use crate::levels::Scratch;
 
 /// The name of the variable that carries it.
 pub const NAME: &[u8] = b"IPADDR_LATCH=";
@@ -26,10 +28,13 @@ static MARKED: Mark = Mark {
     text: AtomicPtr::new(ptr::null_mut()),
 };
 
-/// Writes the variable into `memory`, which stays as it is from then on, and puts up the mark's
-/// pointer to its value.
-///
-/// Where there isn't enough memory there is no text, and [`variable`] finds none.
+/// The length of the longest variable in bytes, its NUL included.
+pub const MAX_LEN: usize = NAME.len() + latch::MAX_LEN + 1;
+
+const _: () = assert!(MAX_LEN <= Scratch::TEXT_LEN);
+
+/// Writes the variable into `memory`, the text of a [`Scratch`], which stays as it is from then on,
+/// and puts up the mark's pointer to its value.
 pub fn write(policy: &Policy<'_>, memory: &mut [u8]) {
     let mut line = Line { memory, len: 0 };
     line.put(NAME);
@@ -42,6 +47,7 @@ pub fn write(policy: &Policy<'_>, memory: &mut [u8]) {
                 MARKED.text.store(value.as_mut_ptr(), Ordering::Release);
             }
         }
+        // It is never longer than MAX_LEN.
         None => memory.fill(0),
     }
 }

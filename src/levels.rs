@@ -27,15 +27,18 @@ const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 pub struct Scratch {
     /// What has been read.
     pub policy: Policy<'static>,
-    /// Whether some of it is of a level that isn't a variable of the process's own.
-    pub is_to_be_carried: bool,
     level: Assignment,
     /// What `policy.rules` points to.
     rules: MaybeUninit<RuleSet<'static>>,
     /// /proc/self/cgroup, and behind it the paths and the texts of the files. Free for other use once
     /// the policy has been read.
-    pub text: [u8; CGROUP_LEN + TEXT_LEN],
+    pub text: [u8; Scratch::TEXT_LEN],
     rule_memory: RuleMemory,
+}
+
+impl Scratch {
+    /// Room for a text.
+    pub const TEXT_LEN: usize = CGROUP_LEN + TEXT_LEN;
 }
 
 /// Room for /proc/self/cgroup.
@@ -145,7 +148,6 @@ pub unsafe fn read(
     });
     let (level, policy) = (&mut scratch.level, &mut scratch.policy);
     let read = levels::read(&given, &mut files, &Log, level, policy, rules)?;
-    scratch.is_to_be_carried = read.is_to_be_carried;
     policy.rules = read.rules.map(|rules| {
         // SAFETY: as above.
         unsafe { &*ptr::from_mut(scratch.rules.write(rules)) }

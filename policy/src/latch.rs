@@ -10,12 +10,28 @@
 use crate::address;
 use crate::list::{Family, number};
 use crate::policy::{Assignment, Policy};
-use crate::ranges::Range;
+use crate::ranges::{CAPACITY, Range};
+use crate::rules::memory::MAX_NAMES;
 use crate::text::{Sink, Text};
 
 /// What stands, aligned to 8 bytes, in the library's data before a pointer to the text of the
 /// latch: null while there is none, else NUL-terminated. By it others find what a process has.
 pub const MARK: [u8; 24] = *b"\x7flibipaddr latch here:\n\x7f";
+
+/// The text of a policy that assigns nothing and has rules of the root cgroup.
+pub(crate) const ONLY_RULES: &[u8] = b"-;-";
+
+/// The length in bytes of the longest text there can be: as many ranges as a set holds for both
+/// families, their addresses written as long as they can be, and as many names of cgroups as there is
+/// memory for. (The kernel takes variables up to 128 KiB, `MAX_ARG_STRLEN`.)
+pub const MAX_LEN: usize = {
+    const IPV4: usize = "255.255.255.255".len();
+    const IPV6: usize = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".len();
+    const fn family(address: usize) -> usize {
+        address + "|".len() + CAPACITY * (2 * address + "-,".len())
+    }
+    family(IPV4) + ";".len() + family(IPV6) + ";".len() + MAX_NAMES
+};
 
 /// The families, in the order of the text.
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];

@@ -233,9 +233,6 @@ pub struct Given<'a> {
 pub struct Levels<'a, 'r> {
     /// The rules for ports and peers, if there are any.
     pub rules: Option<RuleSet<'r>>,
-    /// Whether some of the policy is of a level that isn't a variable of the process's own, and so
-    /// has to be carried over execve(2).
-    pub is_to_be_carried: bool,
     /// Where each family's assignment comes from, IPv4 first; the line is the assignment's own.
     pub limits: [Option<Place<'a>>; 2],
 }
@@ -282,14 +279,30 @@ pub fn read<'a, 'r>(
             }
         }
     }
-    let is_to_be_carried = given.latch.is_some() || reading.has_something();
     reading.read_variables(given)?;
     reading.hold_to_latch(given)?;
     let (carried, limits) = (reading.carried, reading.narrowing.limits);
     Ok(Levels {
-        rules: (!rules.is_empty()).then(|| rules.finish(&carried)),
-        is_to_be_carried,
+        rules: finish(rules, &carried, mistakes)?,
         limits,
+    })
+}
+
+/// The rules that have been read, with the cgroups that they are of. Those of the latch are kept where
+/// their files are gone by now, because the files may come back.
+fn finish<'r>(
+    rules: Builder<'r>,
+    carried: &Carried<'_>,
+    mistakes: &impl Mistakes,
+) -> Result<Option<RuleSet<'r>>, Unusable> {
+    if rules.is_empty() && latch::cgroups(carried.latch).next().is_none() {
+        return Ok(None);
+    }
+    let finished = rules.finish(carried);
+    finished.map(Some).ok_or_else(|| {
+        let why = "IPADDR_LATCH: has no room for the names of all cgroups with rules: expected fewer \
+                   moves between cgroups with rules, or shorter names";
+        say(mistakes, &why)
     })
 }
 
@@ -384,15 +397,17 @@ impl<'a, F: Files, M: Mistakes> Reading<'a, '_, '_, '_, F, M> {
         Ok(())
     }
 
-    fn has_something(&self) -> bool {
-        !self.rules.is_empty() || self.narrowing.limits.iter().any(Option::is_some)
-    }
-
     /// Holds what the levels come to against what the process had before execve(2).
     fn hold_to_latch(&mut self, given: &Given<'a>) -> Result<(), Unusable> {
         let Some(latch) = given.latch else {
             return Ok(());
         };
+        // Rules are not in the latch itself, and their files are not where they were.
+        let has_rules = latch == latch::ONLY_RULES || latch::cgroups(latch).next().is_some();
+        if given.cgroup.is_none() && has_rules {
+            let why = "IPADDR_LATCH:1: holds rules: expected the policy directory that they are in";
+            return Err(say(self.narrowing.mistakes, &why));
+        }
         for family in FAMILIES {
             let Narrowing {
                 mistakes,

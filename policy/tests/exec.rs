@@ -237,6 +237,77 @@ fn a_source_that_is_narrowed_away() {
     assert!(same_policy(&first, &next));
 }
 
+/// Rules whose file is away while something is executed are there again when it is back.
+#[test]
+fn rules_that_are_away_for_a_while() {
+    let rules = ("a/ipaddr.rules", "-A BIND -p tcp --sport 1 -j REJECT");
+    let with = Tree::of(&[rules]);
+    let without = Tree::of(&[("d/ipaddr.ipv4", "10.0.0.5")]);
+    let start = |cgroup| Start {
+        cgroup,
+        ipv4: None,
+        ipv6: None,
+    };
+    let first = start("/a").policy(&with, None).expect("a policy");
+    let away = start("/d")
+        .policy(&without, Some(&latch(&first)))
+        .expect("a policy");
+    assert_eq!(latch(&away), "10.0.0.5|10.0.0.5-10.0.0.5;-;/a");
+    let back = start("/d")
+        .policy(&with, Some(&latch(&away)))
+        .expect("a policy");
+    assert_eq!(back.rules.expect("rules").names().count(), 1);
+    // Where nothing else is assigned it isn't unrestricted meanwhile.
+    let away = start("/b")
+        .policy(&without, Some(&latch(&first)))
+        .expect("a policy");
+    assert!(!away.is_unassigned());
+    assert_eq!(latch(&away), "-;-;/a");
+}
+
+/// Names of cgroups that there is no room for are not left out.
+#[test]
+fn too_many_cgroups_with_rules() {
+    let name = |number| format!("{number}{}", "x".repeat(200));
+    let files: Vec<_> = (0..4)
+        .map(|number| format!("{}/ipaddr.rules", name(number)))
+        .collect();
+    let rule = "-A BIND -p tcp --sport 1 -j REJECT";
+    let tree = Tree::of(
+        &files
+            .iter()
+            .map(|file| (file.as_str(), rule))
+            .collect::<Vec<_>>(),
+    );
+    fn given(latch: Option<&[u8]>) -> Given<'_> {
+        Given {
+            latch,
+            ..Given::default()
+        }
+    }
+    let mut carried = latch(&tree.policy(&format!("/{}", name(0)), given(None)).unwrap());
+    let mut refused = None;
+    for number in 1..4 {
+        let cgroup = format!("/{}", name(number));
+        let found = tree.policy(&cgroup, given(Some(carried.as_bytes())));
+        match found {
+            Ok(policy) => carried = latch(&policy),
+            Err(message) => {
+                refused = Some(message);
+                break;
+            }
+        }
+        for before in 0..=number {
+            assert!(carried.contains(&name(before)), "{carried}");
+        }
+    }
+    let message = refused.expect("the memory of these tests is small");
+    assert!(
+        message.starts_with("IPADDR_LATCH: has no room for the names"),
+        "{message}"
+    );
+}
+
 fn ipv4_list() -> impl Strategy<Value = String> {
     prop_oneof![
         1 => Just("none".to_owned()),

@@ -2,6 +2,7 @@
 
 use ipaddr_policy::latch::{self, Latch, Malformed};
 use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::rules::memory::MAX_NAMES;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy};
 use proptest::prelude::*;
@@ -76,6 +77,31 @@ fn no_address_at_all() {
     let policy = read("|;-").unwrap();
     assert!(!policy.ipv4.is_unassigned() && policy.ipv4.allowed().is_empty());
     assert_eq!(write(&policy), "|;-");
+}
+
+/// Room for the longest text is enough, and not much more than that.
+#[test]
+fn the_longest() {
+    let ipv4 =
+        (0..256).map(|number| format!("100.{}.{}.128/25", 100 + number / 128, 100 + number % 128));
+    let ipv6 =
+        (0..256).map(|number| format!("fd00:1000:1000:1000:1000:1000:1{number:03x}:8000/113"));
+    let (ipv4, ipv6) = (
+        ipv4.collect::<Vec<_>>().join(","),
+        ipv6.collect::<Vec<_>>().join(","),
+    );
+    let policy = policy(&ipv4, &ipv6);
+    assert_eq!(policy.ipv4.allowed().as_slice().len(), 256);
+    assert_eq!(policy.ipv6.allowed().as_slice().len(), 256);
+    let text = write(&policy);
+    let lists = latch::MAX_LEN - MAX_NAMES;
+    assert!(
+        (lists * 9 / 10..=lists).contains(&text.len()),
+        "{} {lists}",
+        text.len()
+    );
+    // The kernel's MAX_ARG_STRLEN.
+    const { assert!(latch::MAX_LEN + "IPADDR_LATCH=".len() < 128 << 10) }
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn rules() {
                 assert!(!written(&error).is_empty());
             }
             Ok(()) => {
-                let rules = builder.finish(&"");
+                let rules = builder.finish(&"").expect("room for no name");
                 let ends = Ends {
                     source: SocketAddr::from(([10, 0, 0, 6], 80)),
                     destination: SocketAddr::from(([10, 0, 0, 7], 90)),

@@ -93,10 +93,26 @@ fn an_assignment_that_came_late() {
     };
     let to = Cgroup::v2().expect("there is one");
     std::fs::remove_file(policy.path().join(from.name()).join("ipaddr.ipv4")).expect("it is there");
-    for (list, expected) in [
-        ("127.0.0.4\n", "EPERM 0.0.0.0"),
-        ("127.0.0.3\n", "0 127.0.0.3"),
+    let short = "127.0.0.2\n127.0.0.3\n".to_owned();
+    // As many ranges as there can be.
+    let holes = (0..254).map(|number| format!("127.100.{number}.100\n"));
+    let long = short.clone() + &holes.collect::<String>() + "127.101.101.101\n";
+    let holes =
+        (0..256).map(|number| format!("fd00:1000:1000:1000:1000:1000:1{number:03x}:8000\n"));
+    let ipv6 = holes.collect::<String>();
+    for (late, list, expected) in [
+        (&short, "127.0.0.4\n", "EPERM 0.0.0.0"),
+        (&short, "127.0.0.3\n", "0 127.0.0.3"),
+        (&long, "127.0.0.4\n", "EPERM 0.0.0.0"),
+        (&long, "127.0.0.3\n", "0 127.0.0.3"),
+        (&long, "127.0.0.0/8\n", "0 127.0.0.2"),
     ] {
+        let files = ["ipv4", "ipv6"].map(|kind| {
+            policy
+                .path()
+                .join(from.name())
+                .join(format!("ipaddr.{kind}"))
+        });
         let mut child = Shim::policy(policy.path())
             .cgroup(&from)
             .command(harness("late_exec"))
@@ -119,7 +135,10 @@ fn an_assignment_that_came_late() {
         assert_eq!(line(), "ready");
         input.write_all(b"bind\n").expect("it reads");
         assert_eq!(line(), "0 0.0.0.0");
-        let file = policy.write(from.name(), "ipv4", "127.0.0.2\n127.0.0.3\n");
+        if *late == long {
+            policy.write(from.name(), "ipv6", &ipv6);
+        }
+        policy.write(from.name(), "ipv4", late);
         input.write_all(b"bind\n").expect("it reads");
         assert_eq!(line(), "0 127.0.0.2");
         policy.write(to.name(), "ipv4", list);
@@ -127,7 +146,9 @@ fn an_assignment_that_came_late() {
         input.write_all(b"exec\n").expect("it reads");
         assert_eq!(line(), expected, "{list}");
         child.wait().expect("it is our child");
-        std::fs::remove_file(file).expect("it is there");
+        for file in files.iter().filter(|file| file.exists()) {
+            std::fs::remove_file(file).expect("it is ours");
+        }
     }
 }
 
@@ -284,11 +305,115 @@ fn the_rest_of_the_environment() {
     // Room is kept where an assignment may come.
     let run = Shim::policy(PolicyDir::new().path()).run("env", &[]);
     assert!(run.out.ends_with("IPADDR_LATCH="), "{}", run.out);
-    // Nothing is added where nothing is assigned, or by a variable only.
-    for shim in [Shim::new(), Shim::ipv4("127.0.0.2")] {
-        let run = shim.run("env", &[]);
-        assert!(!run.out.contains("IPADDR_LATCH"), "{}", run.out);
+    // Nothing is added where nothing is assigned.
+    let run = Shim::new().run("env", &[]);
+    assert!(!run.out.contains("IPADDR_LATCH"), "{}", run.out);
+}
+
+/// What variables assign is for life, too, without a policy directory and with one.
+#[test]
+fn variables_alone() {
+    let policy = PolicyDir::new();
+    for shim in [Shim::new(), Shim::policy(policy.path())] {
+        let shim = shim.var("IPADDR_IPV4", "127.0.0.2,127.0.0.3");
+        for (before, expected) in [
+            ("", "0 127.0.0.2"),
+            ("unset IPADDR_IPV4;", "0 127.0.0.2"),
+            ("export IPADDR_IPV4=127.0.0.3;", "0 127.0.0.3"),
+            ("export IPADDR_IPV4=127.0.0.0/8;", "0 127.0.0.2"),
+            ("export IPADDR_IPV4=0.0.0.0;", "0 127.0.0.2"),
+            ("export IPADDR_IPV4=127.0.0.4;", "EPERM 0.0.0.0"),
+        ] {
+            let (out, err) = chain(&shim, before);
+            assert_eq!(out, [expected; 4], "{before} {err}");
+        }
     }
+    if skip::ipv6() {
+        let shim = Shim::ipv6("none");
+        let bind = harness("bind");
+        let script = "unset IPADDR_IPV6; \"$0\" tcp6only :: 0";
+        let run = shim.run("sh", &["-c", script, bind.to_str().expect("UTF-8")]);
+        assert_eq!(run.words()[0], "EPERM", "{run:?}");
+    }
+}
+
+/// Where files and variables don't come to a policy that can be used, what was carried stays.
+#[test]
+fn a_conflict_that_goes_away() {
+    let policy = PolicyDir::new();
+    let file = policy.write("", "ipv4", "127.0.0.4\n");
+    let shim = Shim::policy(policy.path()).var("IPADDR_LATCH", "|127.0.0.2-127.0.0.3;-");
+    let program = harness("late_exec");
+    let mut child = shim
+        .command(program)
+        .args([
+            harness("bind").to_str().expect("UTF-8"),
+            "tcp4",
+            "0.0.0.0",
+            "0",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = || {
+        let mut line = String::new();
+        output.read_line(&mut line).expect("it answers");
+        line.split_whitespace()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(line(), "ready");
+    input.write_all(b"bind\n").expect("it reads");
+    assert_eq!(line(), "EPERM 0.0.0.0");
+    policy.write("", "ipv4", "127.0.0.3\n");
+    input.write_all(b"bind\n").expect("it reads");
+    assert_eq!(line(), "0 127.0.0.3");
+    // What it has got meanwhile is carried, not what it came with.
+    policy.write("", "ipv4", "127.0.0.2\n127.0.0.3\n");
+    input.write_all(b"exec\n").expect("it reads");
+    assert_eq!(line(), "0 127.0.0.3");
+    child.wait().expect("it is our child");
+    drop(file);
+}
+
+/// A directory that was made late: no room was kept, and that is said.
+#[test]
+fn an_assignment_that_is_not_carried() {
+    let folder = PolicyDir::new();
+    let mut process = Shim::policy(&folder.path().join("later")).on_demand();
+    assert_eq!(process.bind_wildcard(), "0.0.0.0");
+    folder.write("later", "ipv4", "127.0.0.7\n");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    assert_eq!(process.bind_wildcard(), "127.0.0.7");
+    let err = process.end();
+    let said = err.matches("IPADDR_LATCH: no room was kept for it");
+    assert_eq!(said.count(), 1, "{err}");
+}
+
+/// Rules aren't carried but read again: without the directory that they are in there is no policy.
+#[test]
+fn rules_without_their_directory() {
+    let Some(cgroup) = skip::cgroup() else { return };
+    let policy = PolicyDir::new();
+    let rules = "-A CONNECT -d 192.0.2.0/24 -j REJECT\n";
+    policy.write(cgroup.name(), "rules", rules);
+    let shim = Shim::policy(policy.path()).cgroup(&cgroup);
+    let (out, err) = chain(&shim, "");
+    assert_eq!(out, ["0 0.0.0.0"; 4], "{err}");
+    let (out, err) = chain(&shim, "export IPADDR_POLICY_DIR=/nonexistent/ipaddr;");
+    assert_eq!(out, ["EPERM 0.0.0.0"; 4], "{err}");
+    assert!(err.contains("IPADDR_LATCH:1: holds rules"), "{err}");
+    let root = PolicyDir::new();
+    root.write("", "rules", rules);
+    let (out, err) = chain(
+        &Shim::policy(root.path()),
+        "export IPADDR_POLICY_DIR=/nonexistent/ipaddr;",
+    );
+    assert_eq!(out, ["EPERM 0.0.0.0"; 4], "{err}");
 }
 
 /// Over two execs, with the variable and without.

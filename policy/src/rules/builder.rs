@@ -65,27 +65,32 @@ impl<'r> Builder<'r> {
         if file.rules.len() >= index::LEAST_RULES {
             self.build_index(&mut file).ok_or(whole(TOO_MANY))?;
         }
-        file.name = self.keep_name(name);
+        // What of a file's name is cut off is missing in messages only.
+        file.name = self.keep_name(name).0;
         let slot = self.memory.files.get_mut(self.files);
         *slot.ok_or(whole(TOO_MANY_FILES))? = file;
         self.files += 1;
         Ok(())
     }
 
-    /// The rules read, and the cgroups that they are of, see [`RuleSet::cgroups`].
+    /// The rules read, and the cgroups that they are of, see [`RuleSet::cgroups`]; `None` if there is
+    /// no memory for the names of the cgroups.
     #[must_use]
-    pub fn finish(mut self, cgroups: &impl Text) -> RuleSet<'r> {
-        let cgroups = self.keep_name(cgroups);
+    pub fn finish(mut self, cgroups: &impl Text) -> Option<RuleSet<'r>> {
+        let (cgroups, is_whole) = self.keep_name(cgroups);
+        if !is_whole {
+            return None;
+        }
         let files: &[RuleFile] = self.memory.files;
         let names: &[u8] = self.memory.names;
-        RuleSet {
+        Some(RuleSet {
             files: files.get(..self.files).unwrap_or(&[]),
             rules: self.memory.rules,
             ports: self.memory.ports,
             index: self.memory.index,
             names,
             cgroups: cgroups.of(names),
-        }
+        })
     }
 
     /// Where a rule's SNAT leads that was read last, and its line: [`crate::levels`] looks at each.
@@ -99,19 +104,18 @@ impl<'r> Builder<'r> {
         rules.filter_map(|rule| Some((rule.snat_source()?, rule.line)))
     }
 
-    /// What doesn't fit is cut off: it is for messages.
-    fn keep_name(&mut self, name: &impl Text) -> Span {
+    /// Keeps a name, cut off where there is no more memory, and says whether all of it is there.
+    fn keep_name(&mut self, name: &impl Text) -> (Span, bool) {
         let start = self.names;
         let mut out = Names {
             memory: self.memory.names,
             used: start,
+            is_whole: true,
         };
         name.write(&mut out);
-        self.names = out.used;
-        Span {
-            start,
-            end: self.names,
-        }
+        let (end, is_whole) = (out.used, out.is_whole);
+        self.names = end;
+        (Span { start, end }, is_whole)
     }
 
     pub(super) fn push_rule(&mut self, rule: Rule) -> Option<()> {
@@ -214,12 +218,14 @@ impl<'r> Builder<'r> {
 struct Names<'a> {
     memory: &'a mut [u8],
     used: u32,
+    is_whole: bool,
 }
 
 impl Sink for Names<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        let free = self.memory.iter_mut().skip(self.used as usize);
-        for (slot, byte) in free.zip(bytes) {
+        let free = self.memory.get_mut(self.used as usize..).unwrap_or(&mut []);
+        self.is_whole &= bytes.len() <= free.len();
+        for (slot, byte) in free.iter_mut().zip(bytes) {
             *slot = *byte;
             self.used += 1;
         }

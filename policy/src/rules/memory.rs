@@ -12,7 +12,7 @@ pub const MAX_RULES: usize = 4096;
 pub const MAX_PORTS: usize = 8192;
 /// How many entries of the index.
 pub const MAX_INDEX: usize = 8192;
-/// How many bytes for the names of the files.
+/// How many bytes for the names of the files, and of the cgroups that are carried over exec.
 pub const MAX_NAMES: usize = 32 << 10;
 
 /// Memory for rules. What it holds before is of no account.
@@ -26,7 +26,7 @@ pub struct Memory<'r> {
     pub ports: &'r mut [PortRange],
     /// Two for each rule, and one for each further range of ports that a rule has.
     pub index: &'r mut [Entry],
-    /// The names of the files.
+    /// The names of the files and of the cgroups.
     pub names: &'r mut [u8],
 }
 

@@ -28,7 +28,7 @@ pub fn builder(rules: usize) -> Builder<'static> {
 pub fn rules(text: &str) -> Result<RuleSet<'static>, String> {
     let mut builder = builder(16 + 2 * text.lines().count());
     match builder.read(&"rules", text.as_bytes()) {
-        Ok(()) => Ok(builder.finish(&"")),
+        Ok(()) => Ok(builder.finish(&"").expect("room for no name")),
         Err(error) => Err(Shown(("rules:", error)).to_string()),
     }
 }

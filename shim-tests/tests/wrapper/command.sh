@@ -9,9 +9,11 @@ for line in "LD_PRELOAD=$bin/libipaddr.so" IPADDR_IPV4=127.0.0.2 IPADDR_IPV6=non
     IPADDR_POLICY_DIR=/nonexistent/ipaddr; do
     check "command: sets ${line%%=*}" "$line" "$(printf '%s\n' "$out" | grep -Fx -- "$line")"
 done
+# IPADDR_LATCH is the library's own.
 check 'command: nothing else of ours' '' "$(printf '%s\n' "$out" |
     grep -e ^IPADDR_ -e ^LD_PRELOAD -e ^RUN_RESTRICTED -e ^run_restricted |
-    grep -v -e ^LD_PRELOAD= -e ^IPADDR_IPV4= -e ^IPADDR_IPV6= -e ^IPADDR_LOG= -e ^IPADDR_POLICY_DIR=)"
+    grep -v -e ^LD_PRELOAD= -e ^IPADDR_IPV4= -e ^IPADDR_IPV6= -e ^IPADDR_LOG= -e ^IPADDR_POLICY_DIR= \
+        -e ^IPADDR_LATCH=)"
 check 'command: says nothing' '' "$err"
 
 # The library is in the process, not just in the environment.
