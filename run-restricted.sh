@@ -616,7 +616,7 @@ probe() {
     real=$(readlink -f -- "$library") || fail 125 "$library: readlink -f can't resolve it"
     # shellcheck disable=SC2016 # for the inner shells
     said=$(sh -c '[ -z "$0" ] || env echo "$$" >"$0" || exit; exec "$@"' "$procs" \
-        env -u IPADDR_LOG_FILE LD_PRELOAD="$preload" IPADDR_LOG=error \
+        env -u IPADDR_LOG_FILE LD_PRELOAD="$preload" IPADDR_LOG=error IPADDR_CHECK_COMMAND=/bin/sh \
         ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} ${policy:+"IPADDR_POLICY_DIR=$policy"} \
         sh -c 'while read -r line; do
                 case $line in */"$0") echo loaded; exit ;; esac

@@ -30,6 +30,8 @@ yash yash
 ip iproute2
 iptables-restore iptables
 unshare util-linux
+script bsdutils
+bash bash
 setcap libcap2-bin
 valgrind valgrind
 go golang-go
@@ -107,7 +109,7 @@ test_musl() {
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
         --test bad_input --test bind_table --test connect_table --test doors --test rules \
         --test ephemeral_ports --test exec --test guest --test many_datagrams \
-        --test random_calls
+        --test log --test random_calls
 }
 
 # A real program of that libc.

@@ -33,6 +33,11 @@ static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
 /// The assignment. Until there is one, each call looks again, so that one written later, or a move
 /// into a restricted cgroup, takes effect as it would in the kernel.
 pub fn current() -> Assignment {
+    log::check_variables();
+    known_or_look()
+}
+
+fn known_or_look() -> Assignment {
     match LATCH.get() {
         Some(policy) => Assignment::Restricted(policy),
         None => look(),
@@ -42,6 +47,7 @@ pub fn current() -> Assignment {
 /// The assignment, for a call that is made for every packet: while there is none, not each looks
 /// again but one in [`SENDS_A_LOOK`], because a look takes as long as a packet.
 pub fn for_send() -> Assignment {
+    log::check_variables();
     if let Some(policy) = LATCH.get() {
         return Assignment::Restricted(policy);
     }
@@ -64,7 +70,7 @@ static UNUSABLE: AtomicBool = AtomicBool::new(false);
 
 /// At load: takes the first look, and sees to it that what is found sticks across execve(2).
 pub fn load() {
-    current();
+    log::while_loading(known_or_look);
     if let Some(text) = take_text() {
         if !exec::carry(text) {
             log::error(

@@ -65,6 +65,14 @@ impl File {
         )
     }
 
+    /// openat(2) for writing to what is there.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn write_again(path: &CStr) -> Result<Self, Errno> {
+        Self::open_with(AT_FDCWD, path, libc::O_APPEND | libc::O_WRONLY)
+    }
+
     fn open_with(folder: c_int, path: &CStr, flags: c_int) -> Result<Self, Errno> {
         let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let arguments = [word(folder), path.as_ptr().addr(), word(flags), 0o644];
@@ -115,11 +123,6 @@ impl File {
         // SAFETY: `statfs` calls with a buffer that the kernel may fill.
         statfs(|to| unsafe { syscall(libc::SYS_fstatfs, [word(self.0), to]) })
     }
-
-    /// write(2), once.
-    pub fn write(&self, bytes: &[u8]) {
-        write(self.0, bytes);
-    }
 }
 
 impl Drop for File {
@@ -139,6 +142,11 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// What it is: `S_IFREG` and so on, see inode(7).
+    pub const fn kind(self) -> u32 {
+        self.status.mode & libc::S_IFMT
+    }
+
     const fn new(stat: &libc::stat) -> Self {
         Self {
             identity: (stat.st_dev, stat.st_ino),
@@ -221,7 +229,8 @@ fn statfs(call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
     told.is_ok() && words[FLAGS] & libc::ST_RDONLY != 0
 }
 
-/// write(2), once; a log line that can't be written is lost.
+/// write(2), once.
+#[cfg(not(debug_assertions))]
 pub fn write(fd: c_int, bytes: &[u8]) {
     let arguments = [word(fd), bytes.as_ptr().addr(), bytes.len()];
     // SAFETY: the kernel reads `bytes` and nothing else.

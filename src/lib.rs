@@ -37,6 +37,7 @@ mod levels;
 mod listen;
 mod local;
 mod log;
+mod log_output;
 mod memory;
 mod message;
 mod protocol;
@@ -62,7 +63,6 @@ fn load() {
     let errno = errno::Errno::get();
     user_memory::note_stack();
     real::resolve();
-    log::check_level();
     assignment::load();
     coverage::check_command(settings::get());
     errno.set();

@@ -1,11 +1,16 @@
 //! One line a decision, one write(2) a line: to stderr while that is still the file it was at
-//! load, or appended to `$IPADDR_LOG_FILE`. No allocation, no lock, no descriptor kept.
+//! load, or appended to `$IPADDR_LOG_FILE`. No allocation, no lock, no descriptor kept. What is lost
+//! ([`log_output`] says when) is counted, and the number said before the next line that isn't.
+//!
+//! A program that uses no socket says nothing: what is wrong with its policy or its variables is for
+//! the first call that it matters to.
 
 use core::ffi::{CStr, c_int};
 use core::net::{IpAddr, SocketAddr};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::file::{self, File};
+use crate::errno::Errno;
+use crate::log_output;
 use crate::settings::{self, Settings};
 use crate::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
@@ -48,8 +53,33 @@ pub fn wants(level: Level) -> bool {
     Level::of(settings::get()) >= level
 }
 
-/// At load: says so if `$IPADDR_LOG` can't be understood.
-pub fn check_level() {
+/// At load: mistakes in the policy that `look` finds are left to the first call that is refused for
+/// them, unless the log is to say more than that, or run-restricted.sh asks.
+pub fn while_loading<T>(look: impl FnOnce() -> T) -> T {
+    if settings::get().check_command.is_some() {
+        check_variables();
+    } else if !wants(Level::Info) {
+        LEFT.store(true, Ordering::Relaxed);
+    }
+    let found = look();
+    LEFT.store(false, Ordering::Relaxed);
+    found
+}
+
+/// Whether mistakes are left for later.
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+/// At each call that the policy is for: at the first, says which variables can't be understood.
+#[inline]
+pub fn check_variables() {
+    static UNCHECKED: AtomicBool = AtomicBool::new(true);
+    if UNCHECKED.load(Ordering::Relaxed) && UNCHECKED.swap(false, Ordering::Relaxed) {
+        check_level();
+    }
+}
+
+#[cold]
+fn check_level() {
     if let Some(text) = settings::get().log
         && Level::parse(text).is_none()
     {
@@ -107,7 +137,7 @@ pub fn error(text: &impl Text) {
 #[cold]
 pub fn mistake(why: &impl Text) {
     static SAID: AtomicU64 = AtomicU64::new(0);
-    if !wants(Level::Error) {
+    if !wants(Level::Error) || LEFT.load(Ordering::Relaxed) {
         return;
     }
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
@@ -134,43 +164,124 @@ fn line(text: &impl Text) {
     line.emit();
 }
 
-fn now_at_stderr() -> Option<(u64, u64)> {
-    file::stat(2).ok().map(|stat| stat.identity)
+/// How many lines are lost since the last that wasn't: the process's id and behind it the number, 32
+/// bits each. After fork(2) the child begins anew.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Takes the number of lines that this process has lost.
+fn take_lost(pid: u32) -> u32 {
+    if LOST.load(Ordering::Relaxed) == 0 {
+        return 0;
+    }
+    let lost = LOST.swap(0, Ordering::Relaxed);
+    if lost >> 32 == u64::from(pid) {
+        lost as u32
+    } else {
+        0
+    }
+}
+
+/// No more than a count of a log: of two threads at once one may be forgotten.
+fn add_lost(pid: u32, more: u32) {
+    let count = take_lost(pid).saturating_add(more);
+    LOST.store(u64::from(pid) << 32 | u64::from(count), Ordering::Relaxed);
 }
 
 /// A line that is cut off where it gets too long, its newline kept.
 struct Line {
     bytes: [u8; Self::CAPACITY],
     len: usize,
+    pid: u32,
+    /// How many were lost before, as it says itself.
+    lost: u32,
 }
 
 impl Line {
+    /// No more than `PIPE_BUF`: the kernel writes so much to a pipe in one piece.
     const CAPACITY: usize = 1024;
 
     #[inline(never)]
     fn begin() -> Self {
+        let pid = pid();
         let mut line = Self {
             bytes: [0; Self::CAPACITY],
             len: 0,
+            pid,
+            lost: take_lost(pid),
         };
-        ("ipaddr[", pid(), "]: ").write(&mut line);
+        match line.lost {
+            0 => {}
+            1 => line.prefixed(" line was lost before this one\n"),
+            _ => line.prefixed(" lines were lost before this one\n"),
+        }
+        line.prefixed("");
         line
+    }
+
+    /// Writes who speaks, and, if there is something to say of it, how many lines were lost.
+    fn prefixed(&mut self, of_lost: &str) {
+        ("ipaddr[", self.pid, "]: ").write(self);
+        if !of_lost.is_empty() {
+            (self.lost, of_lost).write(self);
+        }
     }
 
     #[inline(never)]
     fn emit(&mut self) {
+        let settings = settings::get();
+        let written = match settings.log_file {
+            None => self.write_to_stderr(settings),
+            Some(path) => {
+                let appended = self.append(path);
+                // A FIFO that is full is no mistake.
+                if let Err(errno) = appended
+                    && errno != Errno(libc::EAGAIN)
+                {
+                    self.complain_of(path, errno, settings);
+                }
+                appended
+            }
+        };
+        if written.is_err() {
+            add_lost(self.pid, self.lost.saturating_add(1));
+        }
+    }
+
+    fn append(&mut self, path: &CStr) -> Result<(), Errno> {
+        if path.to_bytes().starts_with(b"/") {
+            log_output::append(path, self.finished())
+        } else {
+            Err(Errno(libc::EINVAL))
+        }
+    }
+
+    fn write_to_stderr(&mut self, settings: &Settings) -> Result<(), Errno> {
+        log_output::to_stderr(settings.stderr, self.finished())
+    }
+
+    fn finished(&mut self) -> &[u8] {
         if let Some(end) = self.bytes.get_mut(self.len) {
             *end = b'\n';
         }
-        let bytes = self.bytes.get(..=self.len).unwrap_or(&[]);
-        let settings = settings::get();
-        if let Some(path) = settings.log_file {
-            if let Ok(file) = File::append(path) {
-                file.write(bytes);
-            }
-        } else if settings.stderr.is_some() && settings.stderr == now_at_stderr() {
-            file::write(2, bytes);
+        self.bytes.get(..=self.len).unwrap_or(&[])
+    }
+
+    /// Says once on stderr why there is nothing in the log file, with the memory of the line that is
+    /// lost.
+    fn complain_of(&mut self, path: &CStr, errno: Errno, settings: &Settings) {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        if SAID.swap(true, Ordering::Relaxed) {
+            return;
         }
+        self.len = 0;
+        self.prefixed("");
+        let path = Printable(path.to_bytes());
+        let place = ("IPADDR_LOG_FILE: \"", path, "\": ");
+        match errno {
+            Errno(libc::EINVAL) => (place, "expected an absolute path").write(self),
+            _ => (place, errno, ": expected a file that can be written to").write(self),
+        }
+        let _ = self.write_to_stderr(settings);
     }
 }
 

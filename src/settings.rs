@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceRef;
 
-use crate::{file, memory};
+use crate::{log_output, memory};
 
 /// The policy directory if no variable names another.
 pub const DEFAULT_POLICY_DIR: &CStr = c"/etc/ipaddr";
@@ -34,10 +34,11 @@ pub struct Settings {
     pub log: Option<&'static CStr>,
     /// `$IPADDR_LOG_FILE`, not with `AT_SECURE`.
     pub log_file: Option<&'static CStr>,
-    /// `$IPADDR_CHECK_COMMAND`, see [`crate::coverage`]; not with `AT_SECURE`.
+    /// `$IPADDR_CHECK_COMMAND`, see [`crate::coverage`] and [`crate::log::while_loading`]; not with
+    /// `AT_SECURE`.
     pub check_command: Option<&'static CStr>,
-    /// Which file descriptor 2 was, a device and an inode; a daemon may use the number for a
-    /// client's socket later.
+    /// Which file descriptor 2 was, a device and an inode, if the log may go there; a daemon may use
+    /// the number for a client's socket later.
     pub stderr: Option<(u64, u64)>,
 }
 
@@ -106,7 +107,7 @@ pub unsafe fn set_environment(array: *const *const c_char) {
 fn read() -> Option<&'static Settings> {
     let secure = is_secure();
     let mut settings = NONE;
-    settings.stderr = file::stat(2).ok().map(|stat| stat.identity);
+    settings.stderr = log_output::stderr_at_load();
     let mut length = size_of::<Settings>();
     for variable in variables() {
         length += variable.to_bytes_with_nul().len();
@@ -205,12 +206,22 @@ fn is_secure() -> bool {
 
 /// The variables of ours in the environment.
 fn variables() -> impl Iterator<Item = &'static CStr> {
+    beginning_with(PREFIX)
+}
+
+/// The value of a variable of the environment as it is now, by its name and the equals sign.
+pub fn variable(name: &[u8]) -> Option<&'static CStr> {
+    let entry = beginning_with(name).next()?;
+    CStr::from_bytes_with_nul(entry.to_bytes_with_nul().get(name.len()..)?).ok()
+}
+
+fn beginning_with(prefix: &[u8]) -> impl Iterator<Item = &'static CStr> {
     // SAFETY: as getenv(3): a program that changes its environment in another thread at the very
     // first call would not be safe with that either.
     let all = unsafe { environment() };
     // SAFETY: each entry is a NUL-terminated string.
     all.iter()
-        .filter(|&&entry| unsafe { begins(entry, PREFIX) })
+        .filter(move |&&entry| unsafe { begins(entry, prefix) })
         .map(|&entry| unsafe { CStr::from_ptr(entry) })
 }
 

@@ -21,14 +21,18 @@ impl Errno {
 }
 
 impl Text for Errno {
-    /// strerror(3) without its locale, for what can happen to a policy file.
+    /// strerror(3) without its locale, for what can happen to a policy file or the log's.
     fn write(&self, out: &mut impl Sink) {
         match self.0 {
             1 | 13 => "permission denied",
             2 => "no such file",
             20 => "not a directory",
+            6 => "nothing that can be opened, or a FIFO without a reader",
+            21 => "is a directory",
             23 | 24 => "too many open files",
             27 => "file too large",
+            28 => "no space left",
+            30 => "read-only file system",
             36 => "file name too long",
             40 => "too many symbolic links",
             errno => return ("errno ", errno.unsigned_abs()).write(out),
