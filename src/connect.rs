@@ -81,7 +81,8 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         Assignment::Restricted(policy) => policy,
     };
     let request = request(policy, fd, endpoint);
-    if quiet::may_have_chosen_source()
+    // Where a wildcard destination leads depends on what the socket is bound to.
+    if (quiet::may_have_chosen_source() || endpoint.ip().is_unspecified())
         && let Local::Bound(local) = Local::of(fd)?
     {
         return keep_source("connect", fd, policy, request.on_bound(local.ip()));

@@ -75,20 +75,21 @@ impl MessageFrame {
             message.msg_hdr.msg_control = ptr::without_provenance_mut(NOWHERE);
             return Ok(Afterwards::Nothing);
         }
+        let source;
         // SAFETY: just checked.
         if let Some(copy) = unsafe { parts.copy_control(&mut self.control) } {
             message.msg_hdr.msg_control = copy.cast();
             parts.control = copy;
             // SAFETY: the copy, whose bytes can be read, and written where a source was read.
-            unsafe {
+            source = unsafe {
                 parts.judge_sources(call, fd, |at, address| {
                     copy.add(at).cast::<[u8; 4]>().write(address.octets());
-                })?;
-            }
+                })?
+            };
         } else {
             let mut has_to_change = false;
             // SAFETY: just checked.
-            unsafe { parts.judge_sources(call, fd, |_, _| has_to_change = true)? };
+            source = unsafe { parts.judge_sources(call, fd, |_, _| has_to_change = true)? };
             if has_to_change {
                 return Err(Refusal::from(Errno(EPERM)));
             }
@@ -100,7 +101,7 @@ impl MessageFrame {
         // SAFETY: the caller's promise.
         match unsafe { read_sockaddr(slot, &mut readable, parts.name, parts.name_len) } {
             Ok(remote) => {
-                let afterwards = take_source(call, fd, flags, remote);
+                let afterwards = take_source(call, fd, flags, remote, source);
                 let (name, len) = remote.as_in();
                 message.msg_hdr.msg_name = name.cast_mut().cast();
                 message.msg_hdr.msg_namelen = len;
@@ -145,14 +146,14 @@ pub unsafe fn judge_in_place(
     }
     let mut verdict = InPlace::Passes;
     // SAFETY: just checked.
-    unsafe { parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)? };
+    let source = unsafe { parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)? };
     if parts.name.is_null() || needs_no_look(flags) {
         return Ok(verdict);
     }
     let mut slot = MaybeUninit::uninit();
     // SAFETY: the caller's promise.
     match unsafe { read_sockaddr(&mut slot, readable, parts.name, parts.name_len) } {
-        Ok(remote) => take_source(call, fd, flags, remote).map(|_| verdict),
+        Ok(remote) => take_source(call, fd, flags, remote, source).map(|_| verdict),
         Err(NotRead::Refused) => Ok(verdict),
         Err(NotRead::Unreadable) => Ok(InPlace::HasToChange),
     }
@@ -207,8 +208,9 @@ impl Parts {
         Some(to)
     }
 
-    /// Judges the sources that the control messages choose. Calls `rewrite` for each that has to
-    /// become another IPv4 address, with the place of its four bytes.
+    /// Judges the sources that the control messages choose, and returns the IPv4 address that the
+    /// last of them comes to: it is the one that counts. Calls `rewrite` for each that has to become
+    /// another IPv4 address, with the place of its four bytes.
     ///
     /// # Safety
     /// The control messages can be read.
@@ -217,17 +219,22 @@ impl Parts {
         call: &str,
         fd: c_int,
         mut rewrite: impl FnMut(usize, Ipv4Addr),
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Ipv4Addr>, Refusal> {
+        let mut last = None;
         if self.control.is_null() {
-            return Ok(());
+            return Ok(last);
         }
         // SAFETY: the caller's promise.
         let read = unsafe { cmsg::reader(self.control, self.control_len) };
         for source in cmsg::sources(self.control_len, read) {
-            if let Some(IpAddr::V4(instead)) = judge_source(call, fd, source.address)? {
+            let instead = judge_source(call, fd, source.address)?;
+            if let Some(IpAddr::V4(instead)) = instead {
                 rewrite(source.ipv4_at, instead);
             }
+            if let IpAddr::V4(source) = instead.unwrap_or(source.address) {
+                last = Some(source);
+            }
         }
-        Ok(())
+        Ok(last)
     }
 }

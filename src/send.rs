@@ -45,7 +45,7 @@ unsafe extern "C" fn before_sendto(frame: *mut Frame) -> *const c_void {
             return real::SENDTO.address();
         }
         sockaddr_call(frame, &real::SENDTO, 4, |fd, remote| {
-            take_source("sendto", fd, flags, remote)
+            take_source("sendto", fd, flags, remote, None)
         })
     }
 }

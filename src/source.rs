@@ -2,7 +2,7 @@
 //! which it gets if it has none.
 
 use core::ffi::c_int;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipaddr_policy::judge::{deciding, judge_address};
 use ipaddr_policy::rules::{Chain, Protocol, Target};
@@ -29,7 +29,8 @@ pub fn needs_no_look(flags: c_int) -> bool {
 
 /// Reads who asks, judges, and sees to it that the socket has a source that it may use.
 ///
-/// A destination of family `AF_UNSPEC` gets the family that the socket takes it for.
+/// A destination of family `AF_UNSPEC` gets the family that the socket takes it for. `chosen` is the
+/// source that a control message chooses for this packet.
 ///
 /// Asks the kernel for the socket's address first, where connect(2) binds first: most sockets that
 /// send are bound since the first time, and a bind that fails costs more than the question.
@@ -38,11 +39,15 @@ pub fn take_source(
     fd: c_int,
     flags: c_int,
     remote: &mut Sockaddr,
+    chosen: Option<Ipv4Addr>,
 ) -> Result<Afterwards, Refusal> {
     if remote.family() == AF_UNSPEC
         && let Some(family) = socket::family_of_unspecified(fd)
     {
         remote.set_family(family);
+    }
+    if let Some(chosen) = chosen {
+        lead_to_source(remote, chosen);
     }
     let Some(endpoint) = remote.endpoint() else {
         return no_endpoint(call, fd);
@@ -54,7 +59,8 @@ pub fn take_source(
     };
     let is_unassigned = policy.family(Family::of(endpoint.ip())).is_unassigned();
     let has_rules = policy.has_rules(Chain::Connect);
-    if is_unassigned && !has_rules {
+    // Where a wildcard destination leads depends on the socket: `::` may be IPv4.
+    if is_unassigned && !has_rules && !endpoint.ip().is_unspecified() {
         return Ok(Afterwards::Nothing);
     }
     if has_rules && flags & MSG_FASTOPEN == 0 {
@@ -71,13 +77,27 @@ pub fn take_source(
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
         Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
+        Local::Unbound(_) if is_unassigned && !has_rules => Ok(Afterwards::Nothing),
         Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, request),
     }
 }
 
+/// The kernel takes 0.0.0.0 for the source of the packet, and a chosen one comes before the
+/// socket's own: so the destination is that.
+fn lead_to_source(remote: &mut Sockaddr, source: Ipv4Addr) {
+    let wildcard = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    if !source.is_unspecified() && remote.endpoint().is_some_and(|it| it.ip() == wildcard) {
+        remote.set_address(IpAddr::V4(source));
+    }
+}
+
 /// Where the datagram sockets are all bound, the rules are all that is left to ask, and which socket
-/// it is doesn't matter. If they refuse it is looked at: it may be a stream.
+/// it is doesn't matter, unless the destination is the socket's own address. If they refuse it is
+/// looked at: it may be a stream.
 fn rules_accept_datagram(policy: &Policy<'_>, remote: SocketAddr) -> bool {
+    if remote.ip().is_unspecified() {
+        return false;
+    }
     let request = Request::Connect {
         remote,
         protocol: Protocol::Udp,

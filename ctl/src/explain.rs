@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use ipaddr_policy::errno::Errno;
-use ipaddr_policy::judge::{deciding, judge, judge_address};
+use ipaddr_policy::judge::{deciding, judge, judge_address, reached};
 use ipaddr_policy::levels::Levels;
 use ipaddr_policy::rules::{self, Chain, Decision, Protocol, Target};
 use ipaddr_policy::text::{Printable, Shown};
@@ -113,6 +113,9 @@ impl Asked {
         verdict: Verdict,
     ) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", self.text, self.answer(verdict))];
+        if let Some(remote) = self.leads_to(policy, verdict) {
+            lines.push(format!("  the kernel takes it to {remote}"));
+        }
         for family in self.families(policy) {
             lines.push(format!("  {}", assignment(policy, levels, family)));
         }
@@ -149,6 +152,15 @@ impl Asked {
         }
     }
 
+    /// Where a wildcard destination leads to.
+    fn leads_to(&self, policy: &Policy<'_>, verdict: Verdict) -> Option<SocketAddr> {
+        let request = match verdict {
+            Verdict::Rewrite(source) => self.request.on_bound(source),
+            _ => self.request,
+        };
+        reached(policy, request).filter(|remote| *remote != self.request.asked())
+    }
+
     /// Whose assignments count.
     fn families(&self, policy: &Policy<'_>) -> Vec<Family> {
         match self.request {
@@ -164,7 +176,10 @@ impl Asked {
                     vec![Family::Ipv6]
                 }
             }
-            request => vec![Family::of(request.asked().ip())],
+            request => {
+                let remote = reached(policy, request).unwrap_or(request.asked());
+                vec![Family::of(remote.ip())]
+            }
         }
     }
 

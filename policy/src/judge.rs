@@ -96,8 +96,8 @@ pub fn judge(policy: &Policy<'_>, request: Request) -> Verdict {
         return verdict;
     }
     match (deciding(policy, request).target, request, verdict) {
-        (Target::Snat(source), Request::Connect { remote, .. }, _) => {
-            match connect_bound(policy, remote.ip(), source) {
+        (Target::Snat(source), Request::Connect { .. }, _) => {
+            match snat(policy, request.on_bound(source)) {
                 Verdict::Pass => Verdict::Rewrite(source),
                 refused => refused,
             }
@@ -106,6 +106,48 @@ pub fn judge(policy: &Policy<'_>, request: Request) -> Verdict {
         // A socket that is bound keeps its address, whatever SNAT says.
         _ => verdict,
     }
+}
+
+/// A connect from the source that SNAT gives. Where the destination is the wildcard, that source is
+/// the destination too, and may not be refused as such.
+fn snat(policy: &Policy<'_>, request: Request) -> Verdict {
+    let verdict = judge_address(policy, request);
+    if verdict == Verdict::Pass
+        && request.asked().ip().is_unspecified()
+        && let Target::Reject(errno) = deciding(policy, request).target
+    {
+        return Verdict::Deny(errno);
+    }
+    verdict
+}
+
+/// Where the packets of a connect go: of a wildcard destination the kernel makes an address of the
+/// machine itself (`ip_route_output_key_hash_rcu` in net/ipv4/route.c, `tcp_v6_connect` in
+/// net/ipv6/tcp_ipv6.c, `udpv6_sendmsg` in net/ipv6/udp.c). `None` for other requests, and where
+/// there is no address that the socket could be given.
+#[must_use]
+pub fn reached(policy: &Policy<'_>, request: Request) -> Option<SocketAddr> {
+    let (remote, local) = match request {
+        Request::Connect { remote, .. } => (remote, None),
+        Request::ConnectBound { remote, local, .. } => (remote, Some(local)),
+        Request::Bind { .. } | Request::Accept { .. } => return None,
+    };
+    if !remote.ip().is_unspecified() {
+        return Some(remote);
+    }
+    let address = match (remote.ip(), local) {
+        // Of IPv6 always loopback, of IPv4 on a socket that is bound v4-mapped.
+        (IpAddr::V6(_), Some(IpAddr::V4(_))) => Family::Ipv4.loopback(),
+        (IpAddr::V6(_), _) => Family::Ipv6.loopback(),
+        // The socket's own address, or the one that it gets.
+        (IpAddr::V4(_), Some(local @ IpAddr::V4(_))) if !local.is_unspecified() => local,
+        (IpAddr::V4(_), Some(_)) => Family::Ipv4.loopback(),
+        (IpAddr::V4(_), None) => match &policy.ipv4 {
+            ipv4 if ipv4.is_unassigned() || ipv4.is_confined() => Family::Ipv4.loopback(),
+            ipv4 => Family::Ipv4.address(ipv4.primary()?),
+        },
+    };
+    Some(SocketAddr::new(address, remote.port()))
 }
 
 /// What the rules for ports and peers say to a request, and which of them.
@@ -144,7 +186,10 @@ pub fn deciding<'r>(policy: &Policy<'r>, request: Request) -> Decision<'r> {
         Request::Connect { remote, protocol }
         | Request::ConnectBound {
             remote, protocol, ..
-        } => rules.decide(Chain::Connect, to(remote, protocol)),
+        } => {
+            let remote = reached(policy, request).unwrap_or(remote);
+            rules.decide(Chain::Connect, to(remote, protocol))
+        }
         Request::Accept {
             peer,
             local,
@@ -163,13 +208,14 @@ pub fn deciding<'r>(policy: &Policy<'r>, request: Request) -> Decision<'r> {
 /// Judges a request by the rules for addresses only.
 #[must_use]
 pub fn judge_address(policy: &Policy<'_>, request: Request) -> Verdict {
+    let reach = |remote: SocketAddr| reached(policy, request).unwrap_or(remote).ip();
     match request {
         Request::Bind {
             local, dual_stack, ..
         } if dual_stack && is_ipv6_wildcard(local.ip()) => bind_dual_stack(policy, local.ip()),
         Request::Bind { local, .. } => bind(policy, local.ip()),
-        Request::Connect { remote, .. } => connect(policy, remote.ip()),
-        Request::ConnectBound { remote, local, .. } => connect_bound(policy, remote.ip(), local),
+        Request::Connect { remote, .. } => connect(policy, reach(remote)),
+        Request::ConnectBound { remote, local, .. } => connect_bound(policy, reach(remote), local),
         Request::Accept { .. } => Verdict::Pass,
     }
 }
@@ -235,8 +281,8 @@ fn connect(policy: &Policy<'_>, remote: IpAddr) -> Verdict {
     if assignment.is_unassigned() {
         Verdict::Pass
     } else if assignment.is_confined() {
-        if leads_to_loopback(remote) {
-            Verdict::Rewrite(family.loopback())
+        if remote == family.loopback() {
+            Verdict::Rewrite(remote)
         } else {
             Verdict::Deny(EPERM)
         }
@@ -255,7 +301,7 @@ fn connect_bound(policy: &Policy<'_>, remote: IpAddr, local: IpAddr) -> Verdict 
         // The other way about, a v4-mapped socket and an IPv6 destination, the kernel refuses.
         family == Family::Ipv6
     } else if local == family.loopback() {
-        !assignment.is_confined() || leads_to_loopback(remote)
+        !assignment.is_confined() || remote == local
     } else {
         assignment.allowed().contains(number(local))
     };
@@ -272,10 +318,4 @@ fn primary(assignment: &Assignment, family: Family) -> Verdict {
         Some(primary) => Verdict::Rewrite(family.address(primary)),
         None => Verdict::Deny(EPERM),
     }
-}
-
-/// Whether a socket bound to the loopback address reaches nothing else through `remote`: the
-/// kernel takes a wildcard destination for the socket's own address.
-fn leads_to_loopback(remote: IpAddr) -> bool {
-    remote == Family::of(remote).loopback() || remote.is_unspecified()
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::Verdict::{self, Deny, Pass, Rewrite};
+use ipaddr_policy::judge::reached;
 use ipaddr_policy::list::{self, Family, Separator};
 use ipaddr_policy::rules::Protocol;
 use ipaddr_policy::{Policy, Request, judge};
@@ -215,6 +216,51 @@ fn connect_on_a_bound_socket() {
         let context = format!("{ipv4:?} {ipv6:?} {remote} from {local}");
         assert_eq!(connect_bound(&policy, remote, local), verdict, "{context}");
     }
+}
+
+/// Where a wildcard destination leads, by the kernel's rules.
+#[test]
+fn a_wildcard_as_destination() {
+    let table = [
+        // IPv4, IPv6, destination, local address, where to
+        ("", "", "0.0.0.0", None, Some("127.0.0.1")),
+        ("10.0.0.5", "", "0.0.0.0", None, Some("10.0.0.5")),
+        ("none", "", "0.0.0.0", None, Some("127.0.0.1")),
+        ("loopback", "", "0.0.0.0", None, Some("127.0.0.1")),
+        ("10.0.0.0/24", "", "0.0.0.0", None, None),
+        (
+            "10.0.0.5",
+            "",
+            "0.0.0.0",
+            Some("10.0.0.6"),
+            Some("10.0.0.6"),
+        ),
+        (
+            "10.0.0.5",
+            "",
+            "0.0.0.0",
+            Some("0.0.0.0"),
+            Some("127.0.0.1"),
+        ),
+        ("", "", "::", None, Some("::1")),
+        ("", "fd00::5", "::", None, Some("::1")),
+        ("", "fd00::5", "::", Some("fd00::5"), Some("::1")),
+        ("10.0.0.5", "", "::", Some("10.0.0.5"), Some("127.0.0.1")),
+        ("10.0.0.5", "", "192.0.2.1", None, Some("192.0.2.1")),
+    ];
+    for (ipv4, ipv6, remote, local, expected) in table {
+        let policy = policy(ipv4, ipv6);
+        let request = connect_request(ip(remote));
+        let request = local.map_or(request, |local| request.on_bound(ip(local)));
+        let address = reached(&policy, request).map(|it| it.ip());
+        let context = format!("{ipv4:?} {ipv6:?} {remote} {local:?}");
+        assert_eq!(address, expected.map(ip), "{context}");
+    }
+    // On a socket that somebody else has bound v4-mapped `::` is IPv4.
+    let assigned = policy("10.0.0.5", "");
+    assert_eq!(connect_bound(&assigned, "::", "10.0.0.9"), Deny(EPERM));
+    assert_eq!(connect_bound(&assigned, "::", "10.0.0.5"), Pass);
+    assert_eq!(connect_bound(&assigned, "::", "fd00::9"), Pass);
 }
 
 proptest! {

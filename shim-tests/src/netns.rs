@@ -42,7 +42,10 @@ impl Netns {
 
     /// Gives the loopback interface another address, written as ip(8) takes it.
     pub fn add_address(&self, address: &str) {
-        self.run("ip", &["address", "add", address, "dev", "lo"]);
+        let mut arguments = vec!["address", "add", address, "dev", "lo"];
+        // An address that is to be looked for elsewhere first can't be bound at once.
+        arguments.extend(address.contains(':').then_some("nodad"));
+        self.run("ip", &arguments);
     }
 
     /// Gives it many, in one go.

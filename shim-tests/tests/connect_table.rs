@@ -248,6 +248,11 @@ fn bound_behind_the_library() {
     assert_eq!(raw_bound("tcp4", "127.0.0.1", ADDRESS), "0 127.0.0.2");
     assert_eq!(raw_bound("tcp6", "::ffff:127.0.0.1", "::"), "EPERM ::");
     assert_eq!(raw_bound("udp6", "::ffff:127.0.0.1", "::1"), "EPERM ::1");
+    // The kernel takes it to 127.0.0.1, by IPv4.
+    let elsewhere = raw_bound("udp6", "::", "::ffff:127.0.0.9");
+    assert_eq!(elsewhere, "EPERM ::ffff:127.0.0.9");
+    let own = raw_bound("udp6", "::", "::ffff:127.0.0.2");
+    assert_eq!(own, "0 ::ffff:127.0.0.2");
 }
 
 #[test]

@@ -227,6 +227,85 @@ fn snat_chooses_the_source() {
     assert_eq!((words[1], words[7]), ("127.0.0.3", ADDRESS), "{run:?}");
 }
 
+/// What the rules are asked about is where the packets go, not what is written.
+#[test]
+fn a_wildcard_as_destination() {
+    let (_receiver, port) = udp_port("0.0.0.0");
+    let own = "-A CONNECT -d 127.0.0.2 -j REJECT --reject-with eacces\n";
+    let (_dir, shim) = under(BOTH, own);
+    let connect = |shim: &Shim, arguments: &[&str]| {
+        let run = shim.harness("connect", arguments);
+        run.words()[0].to_owned()
+    };
+    assert_eq!(connect(&Shim::new(), &["udp4", "0.0.0.0", &port]), "0");
+    for (kind, remote) in [("udp4", "0.0.0.0"), ("udp6", "::ffff:0.0.0.0")] {
+        assert_eq!(connect(&shim, &[kind, remote, &port]), "EACCES", "{kind}");
+        for how in ["sendto", "sendmsg", "sendmmsg", "number:sendto"] {
+            let run = shim.harness("send", &[kind, how, remote, &port]);
+            assert_eq!(run.words()[0], "EACCES", "{how} {kind}: {run:?}");
+        }
+    }
+    // The socket's own address, or the one that is chosen for the packet.
+    let bound = |local| connect(&shim, &["udp4", "0.0.0.0", &port, local, "0"]);
+    assert_eq!([bound(ADDRESS), bound("127.0.0.3")], ["EACCES", "0"]);
+    for how in ["sendmsg", "sendmmsg"] {
+        let send = |source| {
+            let run = shim.harness("send", &["udp4", how, "0.0.0.0", &port, source]);
+            run.words()[0].to_owned()
+        };
+        assert_eq!([send(ADDRESS), send("127.0.0.3")], ["EACCES", "0"], "{how}");
+    }
+    let (_dir, written) = under(BOTH, "-A CONNECT -d 0.0.0.0 -j REJECT\n");
+    assert_eq!(connect(&written, &["udp4", "0.0.0.0", &port]), "0");
+
+    // The short way of a process that sends many.
+    let (_other, other) = udp_port("0.0.0.0");
+    let rules = format!("-A CONNECT -d 127.0.0.2 -p udp --dport {other} -j REJECT\n");
+    let (_dir, shim) = under(ADDRESS, &rules);
+    let run = shim.harness("send_to_both", &["0.0.0.0", &port, &other, "300"]);
+    run.says("0 300 EPERM 300");
+
+    // The source that SNAT gives is the destination too.
+    let snat = "-A CONNECT -d 127.0.0.2 -j SNAT --to-source 127.0.0.3\n";
+    let (_dir, shim) = under(BOTH, snat);
+    let run = shim.harness("connect", &["udp4", "0.0.0.0", &port]);
+    assert_eq!(outcome(&run), ("0", "127.0.0.3"));
+    let (_dir, shim) = under(BOTH, &format!("{snat}-A CONNECT -d 127.0.0.3 -j REJECT\n"));
+    assert_eq!(connect(&shim, &["udp4", "0.0.0.0", &port]), "EPERM");
+}
+
+/// Where nothing is assigned, a wildcard leads to the loopback address, or the socket's own.
+#[test]
+fn a_wildcard_as_destination_with_rules_only() {
+    let dir = PolicyDir::new();
+    let rules = "-A CONNECT -d 127.0.0.1 -j REJECT\n-A CONNECT -d ::1 -j REJECT\n";
+    dir.write("", "rules", rules);
+    let shim = Shim::policy(dir.path());
+    let connect = |arguments: &[&str]| {
+        let run = shim.harness("connect", arguments);
+        run.words()[0].to_owned()
+    };
+    assert_eq!(connect(&["udp4", "0.0.0.0", "9"]), "EPERM");
+    assert_eq!(connect(&["udp4", "0.0.0.0", "9", "127.0.0.3", "0"]), "0");
+    let mapped = ["udp6", "::ffff:0.0.0.0", "9"];
+    assert_eq!(connect(&mapped), "EPERM");
+    if !skip::ipv6() {
+        return;
+    }
+    assert_eq!(connect(&["udp6", "::", "9"]), "EPERM");
+    for how in ["sendto", "sendmsg", "sendmmsg"] {
+        let run = shim.harness("send", &["udp6", how, "::", "9"]);
+        assert_eq!(run.words()[0], "EPERM", "{how}: {run:?}");
+    }
+    // On a socket that is bound v4-mapped `::` is 127.0.0.1.
+    dir.write("", "rules", "-A CONNECT -d 127.0.0.1 -j REJECT\n");
+    assert_eq!(connect(&["udp6", "::", "9"]), "0");
+    assert_eq!(
+        connect(&["udp6", "::", "9", "::ffff:127.0.0.3", "0"]),
+        "EPERM"
+    );
+}
+
 fn sender(socket: &UdpSocket) -> String {
     let timeout = Some(Duration::from_secs(10));
     socket.set_read_timeout(timeout).expect("a timeout");

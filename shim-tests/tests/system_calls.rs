@@ -116,6 +116,8 @@ fn calls_of_a_restricted_process() {
         expect.of(kind, &["bind=127.0.0.2"], &asked);
     }
     expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
+    let wildcard = calls(&expect.shim, "udp4", ("0.0.0.0", "9"), &["connect"]);
+    assert_eq!(wildcard, ["getsockname", NO_PORT, "bind", "connect"]);
     let undone = ["connect", "getsockname", NO_PORT, "bind", NO_PORT];
     expect.of("udp4", &["connect", "dissolve"], &undone);
     let bound = [NO_PORT, "bind", "getsockname", "connect"];

@@ -351,3 +351,25 @@ fn loopback() {
         refused.out
     );
 }
+
+/// A wildcard destination is judged as what the kernel makes of it.
+#[test]
+fn a_wildcard_as_destination() {
+    let ctl = Ctl::new();
+    ctl.0.write("web", "ipv4", "127.66.0.5\n127.66.0.6\n");
+    ctl.0
+        .write("web", "rules", "-A CONNECT -d 127.66.0.5 -j REJECT\n");
+    let explain = |call: &str| ctl.line(&format!("explain --cgroup /web {call}")).out;
+    let refused = explain("connect 0.0.0.0:80");
+    let expected = "connect 0.0.0.0:80/tcp: refused with EPERM\n  the kernel takes it to \
+                    127.66.0.5:80\n";
+    assert!(refused.starts_with(expected), "{refused}");
+    let bound = explain("connect 0.0.0.0:80 --from 127.66.0.6");
+    let expected = "connect 0.0.0.0:80/tcp: allowed as it is\n  the kernel takes it to \
+                    127.66.0.6:80\n";
+    assert!(bound.starts_with(expected), "{bound}");
+    let ipv6 = explain("connect [::]:80");
+    assert!(ipv6.contains("the kernel takes it to [::1]:80"), "{ipv6}");
+    let itself = explain("connect 127.66.0.9:80");
+    assert!(!itself.contains("takes it to"), "{itself}");
+}

@@ -100,7 +100,8 @@ impl Model<'_> {
             return Ok(false);
         }
         let own = &self.kernel.sockets[socket];
-        if self.process.chose_source && own.looks_bound() {
+        let is_wildcard = name.address.to_canonical().is_unspecified();
+        if (self.process.chose_source || is_wildcard) && own.looks_bound() {
             return self.keep_source(socket, name);
         }
         let Some(assigned) = self.rules.assigned(name.address.to_canonical()) else {
@@ -131,7 +132,8 @@ impl Model<'_> {
 
     fn keep_source(&self, socket: usize, name: &Name) -> Answer<bool> {
         let own = &self.kernel.sockets[socket];
-        match self.rules.reach(own, name.address) {
+        let remote = leads_to(own, name.address);
+        match self.rules.reach(own, remote) {
             Verdict::Pass => return Ok(false),
             // The kernel refuses to reach IPv6 from IPv4.
             Verdict::Become(to) if to.is_ipv6() && own.local.is_ipv4() => return Ok(false),
@@ -259,10 +261,11 @@ impl Model<'_> {
             return Ok(false);
         }
         let remote = name.address.to_canonical();
-        let Some(assigned) = self.rules.assigned(remote) else {
+        let assigned = self.rules.assigned(remote);
+        if assigned.is_none() && !(remote.is_unspecified() && own.looks_bound()) {
             return Ok(false);
-        };
-        if remote.is_ipv4() {
+        }
+        if remote.is_ipv4() && assigned.is_some() {
             self.note_asked();
         }
         let own = &mut self.kernel.sockets[socket];
@@ -270,9 +273,9 @@ impl Model<'_> {
         if own.looks_bound() {
             return self.keep_source(socket, &name);
         }
-        if stream && !opens {
+        let (false, Some(assigned)) = (stream && !opens, assigned) else {
             return Ok(false);
-        }
+        };
         if refuses(own, &name) {
             self.bind_before_refusal(socket)?;
             return Ok(false);
@@ -317,6 +320,14 @@ impl Model<'_> {
         }
         Datagrams::AllBound
     }
+}
+
+/// Of the IPv6 wildcard the kernel makes IPv4's loopback address on a socket that is bound to IPv4.
+fn leads_to(socket: &Socket, remote: IpAddr) -> IpAddr {
+    if remote.is_ipv6() && remote.is_unspecified() && socket.local.to_canonical().is_ipv4() {
+        return Ipv4Addr::LOCALHOST.into();
+    }
+    remote
 }
 
 /// Whether the library judges a sockaddr, whatever the socket.
