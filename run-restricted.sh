@@ -116,8 +116,11 @@ Usage: run-restricted.sh [OPTION…] [--] COMMAND [ARGUMENT…]
 Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned and no other.
 
   --ip ADDR       assign IPv4: an address (10.0.0.5), or entries separated by commas: addresses,
-                  networks (10.1.0.0/24), exclusions (!10.1.0.1); or none; sets IPADDR_IPV4
-  --ip6 ADDR      the same for IPv6; sets IPADDR_IPV6
+                  networks (10.1.0.0/24), exclusions (!10.1.0.1); or one of the words loopback and
+                  none; sets IPADDR_IPV4
+  --ip6 ADDR      the same for IPv6; sets IPADDR_IPV6. Without it, and without IPADDR_IPV6 in the
+                  environment, --ip means --ip6 loopback: of IPv6 only ::1. --ip6 any leaves IPv6 to
+                  the policy directory; where that assigns none, COMMAND may use all of it
   --policy DIR    the policy directory, in the place of /etc/ipaddr; sets IPADDR_POLICY_DIR
   --cgroup PATH   join this cgroup (/web/a), which has to be there; needs root or a delegated cgroup
   --create-cgroup PATH
@@ -138,9 +141,9 @@ shell, and does nothing else; run_restricted_off undoes it.
 
 The exit status is COMMAND's, or
   125  an option, the policy or the library can't be used, nothing is assigned, or a tool is missing
-  126  COMMAND can't be executed, or LD_PRELOAD doesn't cover it: static, set-uid or set-gid, with
-       file capabilities (seen by getcap or getfattr), or for another machine; scripts are judged
-       by their interpreter
+  126  COMMAND can't be executed, or LD_PRELOAD doesn't cover it: static, a Go program, set-uid,
+       set-gid or with file capabilities (unless root runs it), or for another machine; scripts are
+       judged by their interpreter, other programs that COMMAND starts are not judged
   127  COMMAND isn't there
 
 Examples:
@@ -187,6 +190,7 @@ plan() {
     mode='command'
     words=$#
     ip='' ip6='' policy='' cgroup='' create='' log='' force='' unassigned='' exported='' again='' undo=''
+    procs='' made='' depth=0
     if [ "${1-}" = --lines-for-a-calling-shell ]; then
         mode=source
         exported=$2
@@ -201,8 +205,9 @@ plan() {
         [ $# -gt 0 ] || fail 125 'expected a command; --help has examples'
     fi
 
-    need env sh readlink sed od dd head
+    need env sh readlink sed od dd head tr
     [ -z "$policy" ] || absolute_policy
+    settle_ipv6
     something_is_assigned
     find_library
     compose_preload
@@ -270,6 +275,18 @@ absolute_policy() {
     directory=$(CDPATH='' cd -- "$policy" 2>/dev/null && pwd) ||
         fail 125 "--policy $policy: expected a directory that can be entered"
     policy=$directory
+}
+
+# Who gives an IPv4 address alone expects no other, of IPv6 either. (0.0.0.0 assigns nothing.)
+settle_ipv6() {
+    leave_ipv6=
+    if [ "$ip6" = any ]; then
+        leave_ipv6=yes
+        ip6=
+        unset IPADDR_IPV6
+    elif [ -z "$ip6${IPADDR_IPV6+set}" ] && [ -n "$ip" ] && [ "$ip" != 0.0.0.0 ]; then
+        ip6=loopback
+    fi
 }
 
 # A command that is to be restricted and isn't would be a surprise.
@@ -410,66 +427,57 @@ which() {
 
 # covered FILE BY: ends the plan if LD_PRELOAD doesn't cover FILE; BY are the scripts that led to it.
 covered() {
-    [ -r "$1" ] ||
-        uncovered "$1$2" 'it may not be read, so nobody can tell whether it is covered'
-    bytes=$(od -An -v -tu1 -N64 -- "$1") || fail 125 "$1: od can't read it"
-    # shellcheck disable=SC2086 # bytes, as words
-    set -- "$1" "$2" $bytes
-    case "${3-} ${4-} ${5-} ${6-}" in
-    '127 69 76 70') elf_covered "$@" ;;
-    '35 33 '*) script_covered "$1" "$2" ;;
-    *) uncovered "$1$2" 'it is neither an ELF program nor a script with a #! line' ;;
+    # Of an ELF program it may hold NULs. One that can't be read is for the library to judge.
+    line=$(head -n 1 -- "$1" 2>/dev/null | tr -d '\000')
+    case $line in
+    '#!'*) script_covered "$1" "$2" "${line#??}" ;;
+    *) program_covered "$1" "$1$2" ;;
     esac
 }
 
 uncovered() {
-    fail 126 "$1 is not covered by LD_PRELOAD: $2 (--force runs it without)"
+    hint='--force runs it without'
+    case $2 in
+    *set-uid*) hint="expected the program that it is to start, as in sudo run-restricted.sh --ip ADDR -- COMMAND; $hint" ;;
+    esac
+    fail 126 "$1 is not covered by LD_PRELOAD: $2 ($hint)"
 }
 
-# elf_covered FILE BY BYTE…: the bytes are its ELF header, see elf(5).
-elf_covered() {
-    file=$1
-    name=$1$2
-    shift 2
-    [ $# -eq 64 ] || uncovered "$name" 'its ELF header is cut short'
-    if [ -u "$file" ] || [ -g "$file" ]; then
-        uncovered "$name" 'it is set-uid or set-gid, as sudo and su are: expected the program that it is to start'
-    fi
-    # getcap is in no user's PATH on Debian, and looks at no symbolic link.
-    if [ -n "$(PATH=$PATH:/usr/sbin:/sbin getcap -- "$(readlink -f -- "$file")" 2>/dev/null)" ] ||
-        getfattr -n security.capability -- "$file" >/dev/null 2>&1; then
-        uncovered "$name" 'it has file capabilities'
-    fi
-    # EI_CLASS, EI_DATA and e_machine have to be the library's.
-    bytes=$(od -An -v -tu1 -N20 -- "$library") || fail 125 "$library: od can't read it"
-    # shellcheck disable=SC2086 # bytes, as words
-    [ "$5 $6 ${19} ${20}" = "$(set -- $bytes && echo "$5 $6 ${19} ${20}")" ] ||
-        uncovered "$name" "it is for another machine than $library"
-    interpreter=$(interpreter "$@") || fail 125 "$file: od or dd can't read it"
-    [ -n "$interpreter" ] || uncovered "$name" 'it is statically linked'
+# program_covered FILE NAME: NAME is what messages call it.
+program_covered() {
+    said=$(under_library "IPADDR_CHECK_COMMAND=$1") || not_under_library
+    is_loaded || not_loaded "whether $2 is covered by LD_PRELOAD"
+    reason=$(printf '%s\n' "$said" | sed -n 's/^ipaddr\[.* is not covered by LD_PRELOAD: //p')
+    [ -z "$reason" ] || uncovered "$2" "$reason"
     # The dynamic linker's own word, see ld.so(8): it lists what it would load, and runs nothing. It
     # takes $ORIGIN from the name it is given; the kernel would give it that of the file itself.
-    file=$(readlink -f -- "$file") || fail 125 "$file: readlink -f can't resolve it"
-    listed=$(LD_PRELOAD=$preload "$interpreter" --list "$file" 2>&1 </dev/null)
+    file=$(readlink -f -- "$1") || fail 125 "$1: readlink -f can't resolve it"
+    interpreter=$(interpreter "$file") || fail 125 "$1: od or dd can't read it"
+    # Without one it is a dynamic linker itself.
+    [ -n "$interpreter" ] || uncovered "$2" 'it names no dynamic linker'
+    listed=$(LD_PRELOAD=$preload "$interpreter" --list "$file" 2>&1 </dev/null) || :
     case $listed in
     *"$library ("*) ;;
-    *) uncovered "$name" "$interpreter doesn't load $library into it: $listed" ;;
+    *) uncovered "$2" "$interpreter doesn't load $library into it: $listed" ;;
     esac
 }
 
-# interpreter BYTE…: the path in the program header PT_INTERP of $file, if it has one.
+# interpreter FILE: the path in the program header PT_INTERP of an ELF file, see elf(5), if it has one.
 interpreter() {
-    header=$((${33} + ${34} * 256 + ${35} * 65536 + ${36} * 16777216)) # e_phoff
-    size=$((${55} + ${56} * 256))                                      # e_phentsize
-    count=$((${57} + ${58} * 256))                                     # e_phnum
+    bytes=$(od -An -v -tu1 -N64 -- "$1") || return 1
+    # shellcheck disable=SC2086 # bytes, as words
+    set -- "$1" $bytes
+    header=$((${34} + ${35} * 256 + ${36} * 65536 + ${37} * 16777216)) # e_phoff
+    size=$((${56} + ${57} * 256))                                      # e_phentsize
+    count=$((${58} + ${59} * 256))                                     # e_phnum
     while [ "$count" -gt 0 ]; do
-        bytes=$(od -An -v -tu1 -j "$header" -N40 -- "$file") || return 1
+        bytes=$(od -An -v -tu1 -j "$header" -N40 -- "$1") || return 1
         # shellcheck disable=SC2086 # bytes, as words
-        set -- $bytes
-        if [ "${1-} ${2-} ${3-} ${4-}" = '3 0 0 0' ] && [ $# -eq 40 ]; then
-            start=$((${9} + ${10} * 256 + ${11} * 65536 + ${12} * 16777216)) # p_offset
-            length=$((${33} + ${34} * 256 - 1))                              # p_filesz, less the NUL
-            dd if="$file" bs=1 skip="$start" count="$length" 2>/dev/null
+        set -- "$1" $bytes
+        if [ "${2-} ${3-} ${4-} ${5-}" = '3 0 0 0' ] && [ $# -eq 41 ]; then
+            start=$((${10} + ${11} * 256 + ${12} * 65536 + ${13} * 16777216)) # p_offset
+            length=$((${34} + ${35} * 256 - 1))                               # p_filesz, less the NUL
+            dd if="$1" bs=1 skip="$start" count="$length" 2>/dev/null
             return
         fi
         header=$((header + size))
@@ -477,13 +485,13 @@ interpreter() {
     done
 }
 
-# script_covered FILE BY: its interpreter has to be covered; so has the program that env(1) looks up.
+# script_covered FILE BY LINE: the interpreter in its #! line has to be covered; so has the program
+# that env(1) looks up.
 script_covered() {
     by=", the interpreter of $1$2"
-    depth=$((${depth-0} + 1))
+    depth=$((depth + 1))
     [ "$depth" -le 5 ] || uncovered "$1$2" 'there are too many interpreters in a row'
-    line=$(head -n 1 -- "$1") || fail 125 "$1: head can't read it"
-    line=${line#??}
+    line=$3
     case $line in
     *"$carriage_return")
         fail 126 "$1$2: its #! line ends with a carriage return, as lines of DOS do: expected a line feed alone"
@@ -522,7 +530,6 @@ script_covered() {
 
 # Joins the cgroup, if one is given, after the library has read the policy there.
 enter_cgroup() {
-    procs=
     made=
     if [ -n "$cgroup" ]; then
         need awk mkdir rmdir
@@ -610,28 +617,51 @@ unmake_cgroup() {
     [ -z "$made" ] || (cd -- "$existing" && rmdir -p -- "$made")
 }
 
-# The library reads the policy at load and says what is wrong with it; so a shell that does nothing
-# is run first, in the cgroup. That it says nothing counts only if it was there.
-probe() {
+# under_library [ASSIGNMENT…]: runs a shell with the library and these variables, in the cgroup of
+# $procs if that is set; prints what the library says at load, and "loaded" if it was there.
+under_library() {
     real=$(readlink -f -- "$library") || fail 125 "$library: readlink -f can't resolve it"
     # shellcheck disable=SC2016 # for the inner shells
-    said=$(sh -c '[ -z "$0" ] || env echo "$$" >"$0" || exit; exec "$@"' "$procs" \
-        env -u IPADDR_LOG_FILE LD_PRELOAD="$preload" IPADDR_LOG=error IPADDR_CHECK_COMMAND=/bin/sh \
-        ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} ${policy:+"IPADDR_POLICY_DIR=$policy"} \
+    sh -c '[ -z "$0" ] || env echo "$$" >"$0" || exit; exec "$@"' "$procs" \
+        env -u IPADDR_LOG_FILE LD_PRELOAD="$preload" IPADDR_LOG=error "$@" \
         sh -c 'while read -r line; do
                 case $line in */"$0") echo loaded; exit ;; esac
-            done </proc/self/maps' "${real##*/}" 2>&1 </dev/null) || {
-        unmake_cgroup
-        fail 125 "${cgroup:+$option $cgroup: }sh can't be run under $library: $said"
-    }
+            done </proc/self/maps' "${real##*/}" 2>&1 </dev/null
+}
+
+# Whether the library was there, by what under_library has printed, $said.
+is_loaded() {
     case $said in
-    *ipaddr\[* | *"$library"*) ;;
     loaded | *"
-loaded") return ;;
+loaded") ;;
+    *) return 1 ;;
+    esac
+}
+
+# not_loaded WHAT: ends the plan, as nobody can tell that.
+not_loaded() {
+    unmake_cgroup
+    case $said in
+    *"$library"*) fail 125 "$said" ;;
+    *) fail 125 "nobody can tell $1: expected an sh into which the library can be loaded, not a static one (--force does without)" ;;
+    esac
+}
+
+not_under_library() {
+    unmake_cgroup
+    fail 125 "${cgroup:+$option $cgroup: }sh can't be run under $library: $said"
+}
+
+# The library says at load what is wrong with the policy; so a shell is run first, in the cgroup.
+probe() {
+    said=$(under_library "IPADDR_CHECK_COMMAND=$(command -v sh)" \
+        ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} ${policy:+"IPADDR_POLICY_DIR=$policy"}) ||
+        not_under_library
+    case $said in
+    *ipaddr\[*) ;;
     *)
-        [ -z "$force" ] || return 0
-        unmake_cgroup
-        fail 125 "nobody can tell whether the policy is right: expected a dynamically linked sh, into which $library can be loaded (--force does without)"
+        is_loaded || [ -n "$force" ] || not_loaded 'whether the policy is right'
+        return 0
         ;;
     esac
     unmake_cgroup
@@ -647,6 +677,7 @@ loaded") return ;;
 # Prints the assignments, and for a calling shell run_restricted_off, which takes them back.
 # shellcheck disable=SC2031 # that was for an answer
 print_lines() {
+    [ -z "$leave_ipv6" ] || echo 'unset IPADDR_IPV6'
     for name in LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_POLICY_DIR IPADDR_CGROUP_CONTROLLER \
         IPADDR_LOG IPADDR_LOG_FILE IPADDR_REQUIRE; do
         variable "$name"

@@ -21,6 +21,7 @@ redis-server redis-server
 redis-cli redis-tools
 node nodejs
 javac default-jdk-headless
+bash-static bash-static
 dash dash
 busybox busybox
 zsh zsh

@@ -10,6 +10,7 @@ use crate::command::source;
 use crate::observer::Observer;
 use crate::ports::{free_port, free_port_of};
 use crate::server::{HTTP, Server};
+use crate::wrapped::wrapper;
 
 #[test]
 fn nginx_ipv4() {
@@ -126,6 +127,22 @@ fn nginx_on_both_with_ipv6_on_loopback() {
     nginx.server.refuses_on(&["127.0.0.1", "127.77.73.2"]);
 }
 
+/// Who says `--ip ADDRESS` to the wrapper expects no other, of IPv6 either.
+#[test]
+fn nginx_on_both_by_the_wrapper() {
+    if !skip::command("nginx") || !skip::ipv6() {
+        return;
+    }
+    let (_dir, wrapper) = wrapper();
+    let by = [&wrapper, "--ip", "127.77.75.1", "--", "nginx"];
+    let listen = "listen PORT; listen [::]:PORT;";
+    let mut nginx = Nginx::start_by(&Shim::without(), &by, listen, free_port());
+    nginx.server.listens_on(&["127.77.75.1", "::1"]);
+    nginx.server.answers_on("127.77.75.1", HTTP);
+    nginx.server.answers_on("::1", HTTP);
+    nginx.server.refuses_on(&["127.0.0.1", "127.77.75.2"]);
+}
+
 #[test]
 fn nginx_dual_stack_with_ipv6_on_loopback() {
     let shim = Shim::ipv4("127.77.74.1").var("IPADDR_IPV6", "loopback");
@@ -225,6 +242,11 @@ impl Nginx {
     }
 
     fn start_on(shim: &Shim, listen: &str, port: u16) -> Self {
+        Self::start_by(shim, &["nginx"], listen, port)
+    }
+
+    /// Starts it by these words, of which `nginx` is the last.
+    fn start_by(shim: &Shim, by: &[&str], listen: &str, port: u16) -> Self {
         let observer = Observer::start();
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().to_str().expect("UTF-8");
@@ -235,7 +257,9 @@ impl Nginx {
             .replace("@DIR@", path);
         let file = dir.path().join("nginx.conf");
         fs::write(&file, configuration).expect("the folder is ours");
-        let mut command = shim.command("nginx");
+        let (program, words) = by.split_first().expect("there is nginx");
+        let mut command = shim.command(program);
+        command.args(words);
         command.args(["-p", path, "-c"]).arg(file);
         Self {
             server: Server::start(&mut command, port),

@@ -38,7 +38,7 @@ fn curl_by_the_wrapper() {
 }
 
 /// The wrapper beside the library under test, where it looks first.
-fn wrapper() -> (TempDir, String) {
+pub fn wrapper() -> (TempDir, String) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let wrapper = dir.path().join("run-restricted.sh");
     let original = artifacts::workspace().join("run-restricted.sh");

@@ -51,17 +51,61 @@ if have cc 'covered: static'; then
         "$work/plain doesn't load $bin/libipaddr.so into it" --ip 127.0.0.2 "$work/other-linker"
 fi
 
-cp "$true" "$work/set-uid" && chmod 4755 "$work/set-uid"
-uncovered set-uid 'it is set-uid or set-gid' "$work/set-uid"
-cp "$true" "$work/set-gid" && chmod 2755 "$work/set-gid"
-uncovered set-gid 'it is set-uid or set-gid' "$work/set-gid"
+# by_nobody WORD…: the wrapper, as a user that isn't root: for root no program gains privileges, and
+# the dynamic linker heeds LD_PRELOAD.
+by_nobody() {
+    # shellcheck disable=SC2086 # busybox sh is two words
+    try setpriv --reuid 65534 --regid 65534 --clear-groups $shell "$bin/run-restricted.sh" "$@"
+}
 
-if root_for 'covered: capabilities' && have setcap 'covered: capabilities'; then
-    cp "$true" "$work/capable"
-    setcap cap_net_raw+ep "$work/capable"
-    uncovered capabilities 'it has file capabilities' "$work/capable"
-    ln -sf capable "$work/capable-link"
-    uncovered 'capabilities by a link' 'it has file capabilities' "$work/capable-link"
+# privileged NAME REASON FILE: refused for nobody; for root its maps tell that it is covered.
+privileged() {
+    by_nobody --ip 127.0.0.2 -- "$3" libipaddr /proc/self/maps
+    check "covered: $1: status" 126 "$status"
+    holds "covered: $1" "$err" "$3 is not covered by LD_PRELOAD: $2"
+    by_nobody --ip 127.0.0.2 --force -- "$3" -c libipaddr /proc/self/maps
+    check "covered: $1, --force" '1 0' "$status $out"
+    try wrapper --ip 127.0.0.2 "$3" -q libipaddr /proc/self/maps
+    check "covered: $1, by root" 0 "$status"
+}
+
+if root_for 'covered: privileges' && have setpriv 'covered: privileges'; then
+    grep=$(readlink -f "$(command -v grep)")
+    cp "$grep" "$work/set-uid" && chmod 4755 "$work/set-uid"
+    privileged set-uid 'it is set-uid or set-gid (expected the program that it is to start, as in sudo run-restricted.sh' \
+        "$work/set-uid"
+    cp "$grep" "$work/set-gid" && chmod 2755 "$work/set-gid"
+    privileged set-gid 'it is set-uid or set-gid' "$work/set-gid"
+    if have setcap 'covered: capabilities'; then
+        cp "$grep" "$work/capable"
+        setcap cap_net_raw+ep "$work/capable"
+        privileged capabilities 'it has file capabilities' "$work/capable"
+        ln -sf capable "$work/capable-link"
+        privileged 'capabilities by a link' 'it has file capabilities' "$work/capable-link"
+    fi
+fi
+
+# Go makes system calls without libc, with cgo in a dynamically linked program.
+if have go 'covered: Go'; then
+    printf 'package main\n\nimport "C"\n\nfunc main() {}\n' >"$work/cgo.go"
+    if CGO_ENABLED=1 GOCACHE=${GOCACHE:-$work/go-cache} GO111MODULE=off \
+        go build -o "$work/cgo" "$work/cgo.go" >"$work/go.log" 2>&1; then
+        refused 'covered: Go with cgo' 126 'it is a Go program' --ip 127.0.0.2 "$work/cgo"
+    else
+        fail 'covered: Go with cgo: build' "$(cat "$work/go.log")"
+    fi
+fi
+
+# Where sh is static the library can't be asked.
+if have bash-static 'covered: a static sh'; then
+    mkdir -p "$work/static-sh"
+    ln -sf "$(command -v bash-static)" "$work/static-sh/sh"
+    PATH="$work/static-sh:$PATH" refused 'covered: a static sh' 125 \
+        'expected an sh into which the library can be loaded, not a static one (--force does without)' \
+        --ip 127.0.0.2 "$work/plain"
+    PATH="$work/static-sh:$PATH" try wrapper --ip 127.0.0.2 --force "$work/plain"
+    check 'covered: a static sh, --force' 0 "$status"
+    rm -r "$work/static-sh"
 fi
 
 # The ELF header's e_machine, at 18, becomes EM_S390; EI_CLASS, at 4, ELFCLASS32.

@@ -43,6 +43,42 @@ refused 'options: nothing is assigned' 125 'nothing is assigned: expected --ip' 
 try wrapper --force sh -c 'echo "$LD_PRELOAD"'
 check 'options: nothing is assigned, --force' "$bin/libipaddr.so" "$out"
 
+# Who gives an IPv4 address alone gets no other, of IPv6 either.
+ipv6='echo "${IPADDR_IPV6-unset}"'
+for list in 127.0.0.2 127.0.0.2,127.0.0.3 127.0.0.0/24 none loopback; do
+    try wrapper --ip "$list" sh -c "$ipv6"
+    check "options: --ip $list means --ip6 loopback" loopback "$out"
+done
+try wrapper --ip 127.0.0.2 --ip6 none sh -c "$ipv6"
+check 'options: --ip6 none' none "$out"
+try wrapper --ip6 ::1 sh -c "$ipv6"' "${IPADDR_IPV4-unset}"'
+check 'options: --ip6 alone' '::1 unset' "$out"
+IPADDR_IPV6=::1 try wrapper --ip 127.0.0.2 sh -c "$ipv6"
+check 'options: IPADDR_IPV6 goes before the default' ::1 "$out"
+IPADDR_IPV6=::1 try wrapper --ip 127.0.0.2 --ip6 any sh -c "$ipv6"
+check 'options: --ip6 any goes before the environment' unset "$out"
+IPADDR_IPV4=127.0.0.2 try wrapper sh -c "$ipv6"
+check 'options: IPADDR_IPV4 alone leaves IPv6 alone' unset "$out"
+refused 'options: --ip6 any in a list' 125 '--ip6:1: "any": expected' --ip 127.0.0.2 --ip6 any,::1 "$ran"
+if have python3 'options: IPv6 under --ip'; then
+    reach='import socket, sys
+server = socket.socket(socket.AF_INET6)
+server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+server.bind(("::", 0))
+print(server.getsockname()[0])
+try:
+    socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).connect(("2001:db8::1", 9))
+    print("connected")
+except OSError as error:
+    print(error.errno)'
+    IPADDR_LOG=off try wrapper --ip 127.0.0.2 python3 -c "$reach"
+    check 'options: IPv6 under --ip' '::1
+1' "$out"
+    bare=$(python3 -c "$reach")
+    IPADDR_LOG=off try wrapper --ip 127.0.0.2 --ip6 any python3 -c "$reach"
+    check 'options: IPv6 under --ip with --ip6 any' "$bare" "$out"
+fi
+
 # A policy directory is made absolute, as the library takes no other.
 mkdir -p "$work/policy"
 printf '127.0.0.2\n' >"$work/policy/ipaddr.ipv4"

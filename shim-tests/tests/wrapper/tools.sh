@@ -13,7 +13,7 @@ esac
 # with_tools: makes a folder that has all that may be needed.
 with_tools() {
     rm -rf "$tools" && mkdir "$tools"
-    for tool in env sh readlink sed od dd head tr uname find awk mkdir rmdir cat grep getcap getfattr; do
+    for tool in env sh readlink sed od dd head tr uname find awk mkdir rmdir cat grep; do
         # shellcheck disable=SC2230 # the file, not a function or an alias
         if path=$(command -v "$tool"); then
             ln -s "$path" "$tools/$tool"
