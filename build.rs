@@ -21,14 +21,20 @@ const ARGUMENTS: [&str; 4] = [
 /// don't know the option.
 const ONE_SEGMENT: &str = "-Wl,--no-rosegment";
 
+/// A linker script that adds to the linker's own, for those that take one.
+const VARIABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/variables.ld");
+
 fn main() {
     for argument in ARGUMENTS {
         println!("cargo::rustc-cdylib-link-arg={argument}");
     }
-    if linker_takes(ONE_SEGMENT) {
-        println!("cargo::rustc-cdylib-link-arg={ONE_SEGMENT}");
+    for argument in [ONE_SEGMENT, VARIABLES] {
+        if linker_takes(argument) {
+            println!("cargo::rustc-cdylib-link-arg={argument}");
+        }
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={VARIABLES}");
 }
 
 /// Whether an empty library can be linked with `argument`, as cargo links ours.
