@@ -172,7 +172,7 @@ fn calls_with_pointers_to_the_heap() {
     restricted.of("udp4", &["heap", "sendto", "sendmmsg"], &two);
 
     let unrestricted = expect(Shim::new());
-    let asked = [READABLE, "faccessat", "connect"];
+    let asked = [READABLE, "lstat", "connect"];
     unrestricted.of("udp4", &["heap", "connect"], &asked);
     unrestricted.of("udp4", &["heap", "sendto", "sendmsg"], &["sendmsg"]);
     unrestricted.of("udp4", &["heap", "sendto", "sendto"], &["sendto"]);
