@@ -1,14 +1,15 @@
 //! bind(2)
 
 use core::ffi::{c_int, c_void};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::rules::Chain;
-use ipaddr_policy::{Policy, Request, Verdict, judge};
+use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
+use crate::errno::Errno;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::{datagrams, log, protocol, quiet, real, socket};
@@ -35,10 +36,33 @@ unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
 unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
-    if frame.result(result) < 0 {
+    let failed = frame.result(result) < 0;
+    if let Afterwards::LogBind { asked, address } = frame.afterwards {
+        if failed {
+            log_failure(frame.fd(), asked, address, Errno::get());
+        } else {
+            log::bound("bind", frame.fd(), asked, address);
+        }
+    }
+    if failed {
         datagrams::note_bind_failed(frame.fd());
     }
     result
+}
+
+/// The kernel refuses a bind that passes the rules. To an address that isn't assigned it is the
+/// program's affair.
+#[cold]
+fn log_failure(fd: c_int, asked: SocketAddr, address: IpAddr, errno: Errno) {
+    let family = Family::of(address);
+    let is_listed = |policy: &Policy<'_>| {
+        !policy.family(family).is_unassigned() && address != family.loopback()
+    };
+    if address != asked.ip() || assignment::latched().is_some_and(is_listed) {
+        log::not_bound("bind", fd, asked, address, errno);
+    } else {
+        log::not_passed("bind", fd, asked, errno);
+    }
 }
 
 /// Reads who asks, judges, and writes the answer into `sockaddr`.
@@ -60,13 +84,17 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
             if local.port() == 0 && !local.ip().is_unspecified() {
                 quiet::note_chosen_source(fd);
             }
-            log::passed("bind", fd, local);
-            Ok(Afterwards::Nothing)
+            Ok(Afterwards::LogBind {
+                asked: local,
+                address: local.ip(),
+            })
         }
         Verdict::Rewrite(assigned) => {
             sockaddr.set_address(assigned);
-            log::rewritten("bind", fd, local, assigned);
-            Ok(Afterwards::Nothing)
+            Ok(Afterwards::LogBind {
+                asked: local,
+                address: assigned,
+            })
         }
         Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, policy, request, errno)),
     }

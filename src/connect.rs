@@ -11,6 +11,7 @@ use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
 use crate::local::Local;
+use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::source::{fail_from_address, keep_source, kernel_refuses};
@@ -60,11 +61,34 @@ pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     let frame = unsafe { &*frame };
     let connected = frame.result(result) >= 0;
     match frame.afterwards {
-        Afterwards::UndoQuietBind(family) if !connected => quiet::undo_if_over(frame.fd(), family),
+        Afterwards::UndoQuietBind(family) if !connected => {
+            // SAFETY: a sockaddr was taken: the quiet bind was made for it.
+            log_failure(frame.fd(), unsafe { frame.taken_sockaddr() });
+            quiet::undo_if_over(frame.fd(), family);
+        }
         Afterwards::UndoDissolved if connected => quiet::undo_dissolved(frame.fd()),
         _ => {}
     }
     result
+}
+
+/// The kernel refuses, or a peer does, what has got its source from us.
+#[cold]
+fn log_failure(fd: c_int, remote: &Sockaddr) {
+    let errno = Errno::get();
+    let is_said = match errno.0 {
+        libc::EINPROGRESS | libc::EINTR => false,
+        libc::EINVAL => true,
+        _ => log::wants(Level::Info),
+    };
+    if is_said
+        && let Some(endpoint) = remote.endpoint()
+        && let Some(policy) = assignment::latched()
+        && let Verdict::Rewrite(source) = judge(policy, request(policy, fd, endpoint))
+    {
+        log::not_connected("connect", fd, source, endpoint, errno);
+    }
+    errno.set();
 }
 
 /// Reads who asks, judges, and sees to it that the socket has a source that it may use.
@@ -133,14 +157,19 @@ fn without_quiet_bind(
         Local::NotInternet => return Ok(Afterwards::Nothing),
         Local::Unbound(domain) => domain,
     };
-    if kernel_refuses(fd, domain, remote.family(), request.asked().ip()) {
+    let endpoint = request.asked();
+    if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
         return fail_from_address("connect", fd, domain, Some(policy));
     }
+    let no_source = |errno| Refusal::no_source("connect", fd, endpoint, source, errno);
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be
     // v4-mapped then.
     if let (AF_INET6, AF_INET, IpAddr::V4(source)) = (domain, remote.family(), source) {
-        quiet::bind(fd, &remote.source(AF_INET6, source.into()))?;
-        return Ok(Afterwards::UndoQuietBind(AF_INET6));
+        let mapped = remote.source(AF_INET6, source.into());
+        return match quiet::bind(fd, &mapped) {
+            Ok(()) => Ok(Afterwards::UndoQuietBind(AF_INET6)),
+            Err(errno) => Err(no_source(errno)),
+        };
     }
-    Err(Refusal::from(errno))
+    Err(no_source(errno))
 }

@@ -10,6 +10,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
+use core::net::{IpAddr, SocketAddr};
 
 use crate::errno::Errno;
 use crate::real::Next;
@@ -38,6 +39,13 @@ pub struct Frame {
 pub enum Afterwards {
     /// Nothing.
     Nothing,
+    /// Log what has become of a bind to `address`, where the program has asked for `asked`.
+    LogBind {
+        /// The program's.
+        asked: SocketAddr,
+        /// That or the assigned one; the port is the same.
+        address: IpAddr,
+    },
     /// If the connect fails: undo the quiet bind, on a socket of this family.
     UndoQuietBind(c_int),
     /// If `AF_UNSPEC` dissolves the association: undo the quiet bind that outlives it.
@@ -101,6 +109,15 @@ impl Frame {
                 None
             }
         }
+    }
+
+    /// The copy of the program's sockaddr, as the real function has got it.
+    ///
+    /// # Safety
+    /// [`Self::take_sockaddr`] has made one, or it was read into [`Self::sockaddr_slot`].
+    pub const unsafe fn taken_sockaddr(&self) -> &Sockaddr {
+        // SAFETY: the caller's promise.
+        unsafe { self.sockaddr.assume_init_ref() }
     }
 
     /// Where a copy of a sockaddr goes that isn't an argument itself.

@@ -100,12 +100,89 @@ pub fn passed(call: &str, fd: c_int, endpoint: SocketAddr) {
     }
 }
 
-/// A local address other than the one that was asked for; the port stays.
+/// A call that goes through as it is, and fails.
+#[cold]
+pub fn not_passed(call: &str, fd: c_int, endpoint: SocketAddr, errno: Errno) {
+    if wants(Level::Debug) {
+        line(&(call, Fd(fd), endpoint, ": ", Name(errno)));
+    }
+}
+
+/// The kernel has bound the socket to `address`, which may be another than the one that was asked
+/// for; the port is the same.
 #[inline]
-pub fn rewritten(call: &str, fd: c_int, from: SocketAddr, to: IpAddr) {
-    if wants(Level::Info) {
-        let to = SocketAddr::new(to, from.port());
-        line(&(call, Fd(fd), from, " -> ", to));
+pub fn bound(call: &str, fd: c_int, asked: SocketAddr, address: IpAddr) {
+    if address == asked.ip() {
+        passed(call, fd, asked);
+    } else if wants(Level::Info) {
+        line(&(call, Fd(fd), Become(asked, address)));
+    }
+}
+
+/// The kernel has not: an error where the assignment is to blame.
+#[cold]
+pub fn not_bound(call: &str, fd: c_int, asked: SocketAddr, address: IpAddr, errno: Errno) {
+    let asked = Become(asked, address);
+    refused_by_kernel(&(call, Fd(fd), asked), address, errno);
+}
+
+/// As [`not_bound`], where the call would have got its source from us.
+#[cold]
+pub fn not_quietly_bound(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr, errno: Errno) {
+    refused_by_kernel(&(call, Fd(fd), remote, " from ", source), source, errno);
+}
+
+/// A connect that has got its source from us and fails: an error where no other end could be reached
+/// from that source.
+#[cold]
+pub fn not_connected(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr, errno: Errno) {
+    let what = (call, Fd(fd), remote, " from ", source, ": ", Name(errno));
+    if errno == Errno(libc::EINVAL) && source.is_loopback() && !remote.ip().is_loopback() {
+        error(&(what, ", a loopback address reaches this machine only"));
+    } else if wants(Level::Info) {
+        line(&what);
+    }
+}
+
+#[cold]
+fn refused_by_kernel(what: &impl Text, address: IpAddr, errno: Errno) {
+    if errno == Errno(libc::EADDRNOTAVAIL) {
+        // An IPv6 address is tentative at first, see ip-address(8).
+        let yet = if address.is_ipv6() {
+            ", or not yet"
+        } else {
+            ""
+        };
+        let why = (address, " is not an address of this machine", yet);
+        error(&(what, ": EADDRNOTAVAIL, ", why));
+    } else if wants(Level::Info) {
+        line(&(what, ": ", Name(errno)));
+    }
+}
+
+/// A local address that was asked for, and the one that it becomes.
+struct Become(SocketAddr, IpAddr);
+
+impl Text for Become {
+    fn write(&self, out: &mut impl Sink) {
+        let Self(asked, address) = *self;
+        asked.write(out);
+        if address != asked.ip() {
+            (" -> ", SocketAddr::new(address, asked.port())).write(out);
+        }
+    }
+}
+
+/// The name of an error.
+struct Name(Errno);
+
+impl Text for Name {
+    fn write(&self, out: &mut impl Sink) {
+        let errno = ipaddr_policy::errno::Errno(self.0.0);
+        match errno.name() {
+            Some(name) => name.write(out),
+            None => ("errno ", self.0.0.unsigned_abs()).write(out),
+        }
     }
 }
 

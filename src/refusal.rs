@@ -1,7 +1,7 @@
 //! A call that is not let through: its errno, and the line in the log that says why.
 
 use core::ffi::c_int;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::judge::{EPERM, deciding};
 use ipaddr_policy::rules::Target;
@@ -45,6 +45,32 @@ impl Refusal {
     #[cold]
     pub fn unusable(call: &str, fd: c_int, asked: SocketAddr) -> Self {
         Self::new(call, fd, asked, EPERM, "the policy can't be used")
+    }
+
+    /// The kernel refuses the bind that would have given the call its source.
+    #[cold]
+    pub fn no_source(
+        call: &str,
+        fd: c_int,
+        remote: SocketAddr,
+        source: IpAddr,
+        errno: Errno,
+    ) -> Self {
+        log::not_quietly_bound(call, fd, source, remote, errno);
+        Self(errno)
+    }
+
+    /// The kernel refuses a bind to `address` in the place of one to `asked`.
+    #[cold]
+    pub fn not_bound(
+        call: &str,
+        fd: c_int,
+        asked: SocketAddr,
+        address: IpAddr,
+        errno: Errno,
+    ) -> Self {
+        log::not_bound(call, fd, asked, address, errno);
+        Self(errno)
     }
 
     /// A bad descriptor is said to be one, as the kernel does before it looks at an address.

@@ -163,8 +163,9 @@ pub fn bind_as_wildcard(
         Verdict::Pass => log::passed(call, fd, asked),
         Verdict::Rewrite(address) => {
             sockaddr.set_address(address);
-            real::bind_quietly(fd, &sockaddr)?;
-            log::rewritten(call, fd, asked, address);
+            real::bind_quietly(fd, &sockaddr)
+                .map_err(|errno| Refusal::not_bound(call, fd, asked, address, errno))?;
+            log::bound(call, fd, asked, address);
         }
         Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, policy, request, errno)),
     }
@@ -211,7 +212,7 @@ fn bind_source(
     match Local::of(fd)? {
         // Another thread was faster.
         Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
-        _ => Err(Refusal::from(errno)),
+        _ => Err(Refusal::no_source(call, fd, endpoint, source, errno)),
     }
 }
 

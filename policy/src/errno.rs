@@ -7,14 +7,23 @@ use crate::text::{Sink, Text};
 pub struct Errno(pub i32);
 
 impl Errno {
-    /// The name of those that a call may be refused with.
+    /// The name of those that a call on a socket may be refused with, by the rules or the kernel.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
             1 => "EPERM",
             13 => "EACCES",
+            14 => "EFAULT",
+            19 => "ENODEV",
+            22 => "EINVAL",
+            88 => "ENOTSOCK",
+            97 => "EAFNOSUPPORT",
+            98 => "EADDRINUSE",
+            99 => "EADDRNOTAVAIL",
             101 => "ENETUNREACH",
+            110 => "ETIMEDOUT",
             111 => "ECONNREFUSED",
+            113 => "EHOSTUNREACH",
             _ => return None,
         })
     }

@@ -9,8 +9,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use shim_tests::peer::Listener;
-use shim_tests::{PolicyDir, Shim, harness, skip};
+use shim_tests::peer::{self, Listener};
+use shim_tests::{Netns, PolicyDir, Shim, harness, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -528,4 +528,118 @@ fn nothing_is_written_to_a_reused_stderr() {
     let run = Shim::ipv4(ADDRESS).harness("stderr_reused", &[path]);
     assert_eq!((run.out.as_str(), run.err.as_str()), ("EPERM", ""));
     assert_eq!(fs::read(path).expect("it was made"), b"");
+}
+
+/// Of nobody (RFC 5737).
+const ABSENT: &str = "203.0.113.9";
+
+/// The address is assigned and the machine hasn't got it.
+#[test]
+fn an_address_that_the_machine_has_not() {
+    let why = format!("EADDRNOTAVAIL, {ABSENT} is not an address of this machine");
+    let said = |level: &str, program: &str, arguments: &[&str]| {
+        let shim = Shim::ipv4(&format!("{ABSENT},127.0.0.2")).var("IPADDR_LOG", level);
+        let run = shim.harness(program, arguments);
+        assert_eq!(run.words()[0], "EADDRNOTAVAIL", "{run:?}");
+        let said = lines(&run.err).into_iter().map(str::to_owned);
+        said.filter(|line| !line.starts_with("libipaddr "))
+            .collect::<Vec<_>>()
+    };
+    for level in ["error", "debug"] {
+        for kind in ["tcp4", "udp4"] {
+            assert_eq!(
+                said(level, "bind", &[kind, "0.0.0.0", "80"]),
+                [format!("bind fd 3 0.0.0.0:80 -> {ABSENT}:80: {why}")]
+            );
+            assert_eq!(
+                said(level, "bind", &[kind, ABSENT, "80"]),
+                [format!("bind fd 3 {ABSENT}:80: {why}")]
+            );
+            assert_eq!(
+                said(level, "connect", &[kind, "127.0.0.1", "9"]),
+                [format!("connect fd 3 127.0.0.1:9 from {ABSENT}: {why}")]
+            );
+        }
+        assert_eq!(
+            said(level, "listen", &["tcp4"]),
+            [format!("listen fd 3 0.0.0.0:0 -> {ABSENT}:0: {why}")]
+        );
+        for call in ["sendto", "sendmsg", "sendmmsg", "number:sendto"] {
+            let said = said(level, "send", &["udp4", call, "127.0.0.1", "9"]);
+            let call = call.trim_start_matches("number:");
+            assert_eq!(
+                said,
+                [format!("{call} fd 3 127.0.0.1:9 from {ABSENT}: {why}")]
+            );
+        }
+    }
+    // The destination is of IPv4, and the socket of IPv6.
+    if skip::ipv6() {
+        assert_eq!(
+            said("error", "connect", &["udp6", "127.0.0.1", "9"]),
+            [format!("connect fd 3 127.0.0.1:9 from {ABSENT}: {why}")]
+        );
+        let absent = "2001:db8::9";
+        let run = Shim::ipv6(absent).harness("bind", &["tcp6", "::", "80"]);
+        let why = format!("EADDRNOTAVAIL, {absent} is not an address of this machine, or not yet");
+        let expected = format!("bind fd 3 [::]:80 -> [{absent}]:80: {why}");
+        assert_eq!(lines(&run.err), [expected]);
+    }
+}
+
+/// What else the kernel refuses: nothing says that a bind was made which wasn't.
+#[test]
+fn what_the_kernel_refuses() {
+    let taken = Listener::on(ADDRESS);
+    let port = taken.port();
+    let refused = |level: &str, shim: Shim, program: &str, arguments: &[&str]| {
+        let run = shim.var("IPADDR_LOG", level).harness(program, arguments);
+        let said = lines(&run.err).into_iter().map(str::to_owned);
+        said.filter(|line| !line.starts_with("libipaddr "))
+            .collect::<Vec<_>>()
+    };
+    let bind = |level, address: &str| {
+        let shim = Shim::ipv4(ADDRESS);
+        refused(level, shim, "bind", &["tcp4", address, &port])
+    };
+    let line = format!("bind fd 3 0.0.0.0:{port} -> {ADDRESS}:{port}: EADDRINUSE");
+    assert_eq!(bind("info", "0.0.0.0"), [line]);
+    assert_eq!(bind("error", "0.0.0.0"), [""; 0]);
+    let line = format!("bind fd 3 {ADDRESS}:{port}: EADDRINUSE");
+    assert_eq!(bind("info", ADDRESS), [line]);
+    assert_eq!(bind("error", ADDRESS), [""; 0]);
+
+    // An address that is nobody's affair here.
+    if skip::ipv6() {
+        let bind = |level| {
+            let shim = Shim::ipv4(ADDRESS);
+            refused(level, shim, "bind", &["tcp6", "2001:db8::9", "80"])
+        };
+        let line = "bind fd 3 [2001:db8::9]:80: EADDRNOTAVAIL";
+        assert_eq!(bind("debug"), [line]);
+        assert_eq!(bind("info"), [""; 0]);
+    }
+
+    let closed = peer::refused_port("127.0.0.1");
+    let connect = |level| {
+        let shim = Shim::ipv4(ADDRESS);
+        refused(level, shim, "connect", &["tcp4", "127.0.0.1", &closed])
+    };
+    let from = format!("connect fd 3 127.0.0.1:{closed} from {ADDRESS}");
+    assert_eq!(connect("info"), [from.clone(), from + ": ECONNREFUSED"]);
+    assert_eq!(connect("error"), [""; 0]);
+
+    // From loopback to elsewhere.
+    if skip::root_for("a network namespace")
+        && let Some(netns) = Netns::new()
+    {
+        let link = "ip link add here type veth peer name there && ip link set here up &&
+            ip link set there up && ip address add 192.0.2.1/24 dev here";
+        netns.run("sh", &["-c", link]);
+        let shim = Shim::ipv4(ADDRESS).netns(&netns);
+        let said = refused("error", shim, "connect", &["tcp4", "192.0.2.7", "80"]);
+        let why = "EINVAL, a loopback address reaches this machine only";
+        let line = format!("connect fd 3 192.0.2.7:80 from {ADDRESS}: {why}");
+        assert_eq!(said, [line]);
+    }
 }
