@@ -20,6 +20,7 @@ nginx nginx
 redis-server redis-server
 redis-cli redis-tools
 node nodejs
+erl erlang-base
 javac default-jdk-headless
 bash-static bash-static
 dash dash

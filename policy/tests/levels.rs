@@ -107,6 +107,22 @@ fn a_source_is_one_that_its_level_may_use() {
     let free = Tree::of(&[("ipaddr.rules", snat)]);
     let free = free.policy("/web", nothing()).expect("a policy");
     assert_eq!(connect(&free, "192.168.1.1:80"), by_snat);
+    // The loopback address may always be bound, and so be a source; where nothing else may be used
+    // it leads to itself only.
+    let to_loopback = "-A CONNECT -d 127.0.0.0/8 -j SNAT --to-source 127.0.0.1";
+    let loopback = Verdict::Rewrite(IpAddr::from([127, 0, 0, 1]));
+    for (list, elsewhere, near) in [
+        ("10.0.0.5", primary, loopback),
+        ("10.0.0.0/24", Verdict::Deny(1), loopback),
+        ("none", Verdict::Deny(1), Verdict::Deny(1)),
+        ("loopback", Verdict::Deny(1), Verdict::Deny(1)),
+    ] {
+        let tree = Tree::of(&[("ipaddr.ipv4", list), ("ipaddr.rules", to_loopback)]);
+        let policy = tree.policy("/", nothing()).expect("a policy");
+        assert_eq!(connect(&policy, "127.0.0.1:80"), loopback, "{list}");
+        assert_eq!(connect(&policy, "127.0.0.2:80"), near, "{list}");
+        assert_eq!(connect(&policy, "192.0.2.1:80"), elsewhere, "{list}");
+    }
     // A list without a primary, and a rule that says which.
     let network = Tree::of(&[("ipaddr.ipv4", "10.0.0.0/24"), ("ipaddr.rules", snat)]);
     let network = network.policy("/", nothing()).expect("a policy");

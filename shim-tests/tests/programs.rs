@@ -7,6 +7,8 @@
 mod command;
 #[path = "programs/curl.rs"]
 mod curl;
+#[path = "programs/erlang.rs"]
+mod erlang;
 #[path = "programs/java.rs"]
 mod java;
 #[path = "programs/listeners.rs"]

@@ -149,6 +149,20 @@ fn nginx_dual_stack_with_ipv6_on_loopback() {
     dual_stack(&shim, "127.77.74.1");
 }
 
+/// For a health check at localhost. Without `bind` nginx takes the wildcard's socket for both.
+#[test]
+fn nginx_on_loopback_too() {
+    if !skip::command("nginx") {
+        return;
+    }
+    let listen = "listen PORT; listen 127.0.0.1:PORT bind;";
+    let mut nginx = Nginx::start(&Shim::ipv4("127.77.76.1"), listen);
+    nginx.server.listens_on(&["127.77.76.1", "127.0.0.1"]);
+    nginx.server.answers_on("127.77.76.1", HTTP);
+    nginx.server.answers_on("127.0.0.1", HTTP);
+    nginx.server.refuses_on(&["127.77.76.2"]);
+}
+
 #[test]
 fn nginx_proxies_from_the_address() {
     if !skip::command("nginx") {

@@ -126,6 +126,27 @@ fn redis_drops_strangers() {
     assert!(said.contains(&by), "{said}");
 }
 
+/// In protected mode redis answers 127.0.0.1 only, which a rule lets a client be on loopback.
+#[test]
+fn redis_in_protected_mode() {
+    if !skip::command("redis-server") || !skip::command("redis-cli") {
+        return;
+    }
+    let mut redis = Redis::start(
+        &Shim::without(),
+        &["--bind", "*", "--protected-mode", "yes"],
+    );
+    redis.server.listens_on(&["0.0.0.0"]);
+    let port = redis.server.port().to_string();
+    let arguments = ["-h", "127.0.0.1", "-p", &port, "ping"];
+    let refused = client(&Shim::ipv4("127.77.75.1"), "redis-cli", &arguments);
+    let told = refused.err.clone() + &refused.out;
+    assert!(told.contains("DENIED"), "{refused:?}");
+    let rules = "-A CONNECT -d 127.0.0.0/8 -j SNAT --to-source 127.0.0.1\n";
+    let policy = PolicyDir::with_rules("127.77.75.1", rules);
+    client(&Shim::policy(policy.path()), "redis-cli", &arguments).says("PONG");
+}
+
 /// A running redis-server with a folder of its own.
 struct Redis {
     // Ended before its folder goes away.
