@@ -1,7 +1,7 @@
 //! Files, read and written without libc: see [`crate::syscall`].
 
 use core::ffi::{CStr, c_int};
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::{self, MaybeUninit, offset_of};
 
 use ipaddr_policy::trust::Status;
 use libc::AT_FDCWD;
@@ -10,7 +10,29 @@ use crate::errno::Errno;
 use crate::syscall::syscall;
 
 /// An open file, closed when it goes out of scope: never across a call that can be cancelled.
-pub struct File(c_int);
+///
+/// openat(2) gives it the lowest free number, which the program may take for its own: another thread
+/// may dup2(2) onto it. So it is moved up at once, to where programs seldom choose numbers, and no
+/// number is closed that has changed hands meanwhile. (Between that check and close(2) is a window of
+/// one system call, and no call closes a number only if it is still of the same file. Before, while
+/// openat(2) looks for the file, such a dup2(2) is `EBUSY`, as dup2(2) says.)
+///
+/// What a fork(2) in another thread inherits at that moment is closed by exec, and else stays open in
+/// the child, a file for reading.
+pub struct File {
+    number: c_int,
+    /// Of those of openat(2), what `F_GETFL` tells.
+    flags: c_int,
+}
+
+/// Numbers from here on are for files of ours, unless the limit is lower. For the first one the kernel
+/// enlarges the table of descriptors, to 8 KiB: at load, where it reads a policy directory then. In a
+/// process with threads that takes it some milliseconds, once: one that was forked from that and has
+/// got threads, or one whose policy directory is made late.
+const HIGH: c_int = 1000;
+
+/// How often a file is opened that another thread's descriptor has replaced before it is moved up.
+const ATTEMPTS: u32 = 8;
 
 impl File {
     /// openat(2) for reading. `O_NONBLOCK`, so that a FIFO in the way can't block.
@@ -31,7 +53,7 @@ impl File {
 
     /// The number, for a system call.
     pub const fn descriptor(&self) -> c_int {
-        self.0
+        self.number
     }
 
     /// openat(2) of a folder, to be listed.
@@ -48,7 +70,7 @@ impl File {
     /// Those of getdents64(2).
     pub fn read_entries(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let to = buffer.as_mut_ptr().expose_provenance();
-        let arguments = [word(self.0), to, buffer.len()];
+        let arguments = [word(self.number), to, buffer.len()];
         // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
         unsafe { syscall(libc::SYS_getdents64, arguments) }
     }
@@ -76,18 +98,96 @@ impl File {
     fn open_with(folder: c_int, path: &CStr, flags: c_int) -> Result<Self, Errno> {
         let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let arguments = [word(folder), path.as_ptr().addr(), word(flags), 0o644];
-        // SAFETY: the path is NUL-terminated; openat reads it and nothing else.
-        let fd = unsafe { syscall(libc::SYS_openat, arguments) }?;
-        c_int::try_from(fd)
-            .map(Self)
-            .map_err(|_| Errno(libc::EBADF))
+        for _ in 0..ATTEMPTS {
+            // SAFETY: the path is NUL-terminated; openat reads it and nothing else.
+            let number = unsafe { syscall(libc::SYS_openat, arguments) }?;
+            let file = Self {
+                number: c_int::try_from(number).map_err(|_| Errno(libc::EBADF))?,
+                flags: flags & TOLD,
+            };
+            if let Some(moved) = file.move_up() {
+                return Ok(moved);
+            }
+        }
+        Err(Errno(libc::EBADF))
+    }
+
+    /// Gives the file a high number; where there is none it keeps its own. `None` if its number has
+    /// been taken by another thread.
+    fn move_up(self) -> Option<Self> {
+        let moved = duplicate_above(self.number, HIGH).or_else(|errno| match errno {
+            // Above the limit.
+            Errno(libc::EINVAL) => duplicate_above(self.number, most_numbers()? / 8 * 7),
+            errno => Err(errno),
+        });
+        let is_own = self.is_own();
+        let flags = self.flags;
+        match moved {
+            Ok(number) if is_own => {
+                // Not by `drop`, which would check it again.
+                close(self.number);
+                mem::forget(self);
+                Some(Self { number, flags })
+            }
+            Ok(number) => {
+                // Perhaps of the other thread's file: the number itself is ours.
+                close(number);
+                mem::forget(self);
+                None
+            }
+            Err(_) if is_own => Some(self),
+            Err(_) => {
+                mem::forget(self);
+                None
+            }
+        }
+    }
+
+    /// Whether the number is still of the file that was opened: dup2(2) clears `FD_CLOEXEC`, and
+    /// what comes there in another way was hardly opened with the same flags.
+    fn is_own(&self) -> bool {
+        let get = |what| fcntl(self.number, what, 0);
+        get(libc::F_GETFD).is_ok_and(|flags| flags & libc::FD_CLOEXEC != 0)
+            && get(libc::F_GETFL).is_ok_and(|flags| flags & TOLD == self.flags)
+    }
+
+    /// Reads the file at `path` that `judge` lets through into `buffer`, and returns how much there
+    /// was; `EFBIG` when it holds more.
+    ///
+    /// # Errors
+    /// Those of openat(2), then what `judge` says, then those of pread(2).
+    pub fn read<E: From<Errno>>(
+        path: &CStr,
+        buffer: &mut [u8],
+        judge: impl Fn(&Self) -> Result<(), E>,
+    ) -> Result<Result<usize, E>, Errno> {
+        for _ in 0..ATTEMPTS {
+            let file = Self::open(path)?;
+            let judged = judge(&file);
+            let read = judged.and_then(|()| Ok(file.read_to_end(buffer)?));
+            if file.close() {
+                return Ok(read);
+            }
+            // That was another file.
+        }
+        Err(Errno(libc::EBADF))
+    }
+
+    /// Closes it, and returns whether its number was still its own.
+    fn close(self) -> bool {
+        let is_own = self.is_own();
+        if is_own {
+            close(self.number);
+        }
+        mem::forget(self);
+        is_own
     }
 
     /// Fills `buffer` from the file, and returns how much there was.
     ///
     /// # Errors
-    /// Those of read(2); `EFBIG` when the file holds more than `buffer` takes.
-    pub fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+    /// Those of pread(2); `EFBIG` when the file holds more than `buffer` takes.
+    fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let mut filled = 0;
         loop {
             let free = buffer.get_mut(filled..).unwrap_or(&mut []);
@@ -95,12 +195,14 @@ impl File {
                 return Err(Errno(libc::EFBIG));
             }
             let arguments = [
-                word(self.0),
+                word(self.number),
                 free.as_mut_ptr().expose_provenance(),
                 free.len(),
+                filled,
             ];
+            // Not read(2): if the number has changed hands, nothing is to be taken from the file.
             // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
-            match unsafe { syscall(libc::SYS_read, arguments) } {
+            match unsafe { syscall(libc::SYS_pread64, arguments) } {
                 Ok(0) => return Ok(filled),
                 Ok(count) => filled += count,
                 Err(Errno(libc::EINTR)) => {}
@@ -114,22 +216,54 @@ impl File {
     /// # Errors
     /// Those of fstat(2).
     pub fn stat(&self) -> Result<Stat, Errno> {
-        stat(self.0)
+        stat(self.number)
     }
 
     /// Whether its file system is mounted for reading only, see fstatfs(2): false if it can't be
     /// told.
     pub fn is_read_only(&self) -> bool {
         // SAFETY: `statfs` calls with a buffer that the kernel may fill.
-        statfs(|to| unsafe { syscall(libc::SYS_fstatfs, [word(self.0), to]) })
+        statfs(|to| unsafe { syscall(libc::SYS_fstatfs, [word(self.number), to]) })
     }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
-        // SAFETY: the descriptor is ours and used nowhere else.
-        let _ = unsafe { syscall(libc::SYS_close, [word(self.0)]) };
+        if self.is_own() {
+            close(self.number);
+        }
     }
+}
+
+/// What of a file's flags is compared.
+const TOLD: c_int = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND;
+
+/// fcntl(2)
+fn fcntl(number: c_int, what: c_int, argument: c_int) -> Result<c_int, Errno> {
+    // SAFETY: of the commands that are used here none touches memory.
+    let told = unsafe { syscall(libc::SYS_fcntl, [word(number), word(what), word(argument)]) }?;
+    c_int::try_from(told).map_err(|_| Errno(libc::EINVAL))
+}
+
+/// The lowest free number that isn't below `lowest`, for the same file.
+fn duplicate_above(number: c_int, lowest: c_int) -> Result<c_int, Errno> {
+    fcntl(number, libc::F_DUPFD_CLOEXEC, lowest)
+}
+
+/// The soft `RLIMIT_NOFILE`, see getrlimit(2).
+fn most_numbers() -> Result<c_int, Errno> {
+    let mut limit = [0_u64; 2];
+    let to = limit.as_mut_ptr().expose_provenance();
+    let arguments = [0, libc::RLIMIT_NOFILE as usize, 0, to];
+    // SAFETY: the kernel fills `limit`, two words: the soft limit and the hard one.
+    unsafe { syscall(libc::SYS_prlimit64, arguments) }?;
+    c_int::try_from(limit[0]).map_err(|_| Errno(libc::EINVAL))
+}
+
+/// close(2)
+fn close(number: c_int) {
+    // SAFETY: close touches no memory; the callers see to it that the number is ours.
+    let _ = unsafe { syscall(libc::SYS_close, [word(number)]) };
 }
 
 /// What the shim wants to know of a file.

@@ -32,22 +32,23 @@ impl Files for LevelFiles<'_> {
             // To open a FIFO or a device may have effects.
             return Err(FileProblem::WrongKind);
         }
-        let open = match File::open(path) {
-            Err(Errno(libc::ENOENT | libc::ENOTDIR)) if entry.is_link() => {
-                return Err(FileProblem::LeadsNowhere);
-            }
-            // Removed meanwhile.
-            Err(Errno(libc::ENOENT)) => return Ok(None),
-            opened => opened?,
-        };
-        let opened = open.stat()?.status;
-        self.trusted.judge_file(opened, || open.is_read_only())?;
         let text = free.get_mut(..file.name.limit() as usize);
         let text = text.ok_or(FileProblem::TooLarge)?;
-        match open.read_to_end(text) {
-            Ok(length) => Ok(text.get(..length)),
-            Err(Errno(libc::EFBIG)) => Err(FileProblem::TooLarge),
+        let trusted = self.trusted;
+        let read = File::read(path, text, |file| {
+            trusted.judge_file(file.stat()?.status, || file.is_read_only())
+        });
+        match read {
+            Err(Errno(libc::ENOENT | libc::ENOTDIR)) if entry.is_link() => {
+                Err(FileProblem::LeadsNowhere)
+            }
+            // Removed meanwhile.
+            Err(Errno(libc::ENOENT)) => Ok(None),
             Err(errno) => Err(errno.into()),
+            Ok(Err(FileProblem::Unreadable(ipaddr_policy::errno::Errno(libc::EFBIG)))) => {
+                Err(FileProblem::TooLarge)
+            }
+            Ok(read) => Ok(text.get(..read?)),
         }
     }
 

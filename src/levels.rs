@@ -11,6 +11,7 @@ use ipaddr_policy::text::{Printable, Text};
 use ipaddr_policy::trust::Trusted;
 use ipaddr_policy::{Assignment, Policy, cgroup};
 
+use crate::errno::Errno;
 use crate::file::File;
 use crate::level_file::{self, LevelFiles, TEXT_LEN};
 use crate::log;
@@ -162,8 +163,8 @@ fn own_cgroup<'a>(
 ) -> Result<(&'a [u8], &'a mut [u8]), Unusable> {
     let place = Printable(CGROUP_FILE.to_bytes());
     let buffer = memory.get_mut(..CGROUP_LEN).unwrap_or(&mut []);
-    let length = File::open(CGROUP_FILE)
-        .and_then(|file| file.read_to_end(buffer))
+    let length = File::read(CGROUP_FILE, buffer, |_| Ok::<_, Errno>(()))
+        .flatten()
         .map_err(|errno| {
             unusable(&(
                 place,

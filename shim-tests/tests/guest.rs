@@ -26,6 +26,41 @@ fn a_thread_that_is_cancelled_unwinds() {
     }
 }
 
+/// The library's own descriptors get in nobody's way: whenever another thread puts a file on the number
+/// that one has at the moment, it stays there, but for between the check and close(2).
+#[test]
+fn descriptors_of_other_threads() {
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path()).var("IPADDR_LOG", "off");
+    let window = " fcntl> >close";
+    // With a file that is read, and assigns nothing, there are two.
+    for files in [1, 2] {
+        for number in ["lowest", "1000"] {
+            let run = shim.harness("fd_interleaved", &[number]);
+            if run.out == "can't trace" {
+                return skip::skip("a process can't be traced here");
+            }
+            let lost = run.out.lines().next().expect("a line");
+            assert_eq!(lost, format!("lost:{}", window.repeat(files)), "{run:?}");
+            assert!(run.out.ends_with(" failed: 0 open: 0"), "{run:?}");
+        }
+        policy.write("", "ipv4", "0.0.0.0\n");
+    }
+}
+
+/// Where there are no high numbers, lower ones do.
+#[test]
+fn few_descriptors() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", ADDRESS);
+    for most in [5, 16, 64, 1000, 1001] {
+        let limit = format!("ulimit -n {most} && exec \"$@\"");
+        let shim = Shim::policy(policy.path()).by(&["sh", "-c", &limit, "sh"]);
+        let run = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
+        assert_eq!(run.words()[..2], ["0", ADDRESS], "{most}: {run:?}");
+    }
+}
+
 #[test]
 fn messages_that_the_kernel_refuses() {
     let (_socket, port) = udp_port("127.0.0.1");

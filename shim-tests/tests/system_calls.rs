@@ -19,11 +19,32 @@ const LSTAT: &str = "lstat";
 /// What each constructor does: which file stderr is, and whether there is a policy directory.
 const LOADED: [&str; 2] = ["fstat", LSTAT];
 
+/// Giving a file a high number, and the low one back if no other thread has taken it.
+const MOVED: [&str; 4] = [
+    "fcntl F_DUPFD_CLOEXEC",
+    "fcntl F_GETFD",
+    "fcntl F_GETFL",
+    "close",
+];
+
+/// Reading it, and giving back the high number in the same way.
+const READ: [&str; 5] = [
+    "pread64",
+    "pread64",
+    "fcntl F_GETFD",
+    "fcntl F_GETFL",
+    "close",
+];
+
 /// Finding out which cgroup this is.
-const CGROUP: [&str; 4] = ["openat", "read", "read", "close"];
+fn cgroup_calls() -> Vec<&'static str> {
+    [&["openat"], &MOVED[..], &READ].concat()
+}
 
 /// Reading a file.
-const FILE: [&str; 6] = [LSTAT, "openat", "fstat", "read", "read", "close"];
+fn file_calls() -> Vec<&'static str> {
+    [&[LSTAT, "openat"], &MOVED[..], &["fstat"], &READ].concat()
+}
 
 /// The files that a level may have: a list for each family, and rules.
 const FILES: usize = 3;
@@ -60,6 +81,10 @@ fn system_call(line: &str) -> Option<String> {
     let (name, arguments) = line.split_once('(')?;
     Some(match name {
         "getsockopt" | "setsockopt" => format!("{name} {}", arguments.split(", ").nth(2)?),
+        "fcntl" => {
+            let command = arguments.split(", ").nth(1)?;
+            format!("{name} {}", command.split(')').next()?)
+        }
         "newfstatat" if line.contains("AT_EMPTY_PATH") => "fstat".to_owned(),
         "newfstatat" if line.contains("AT_SYMLINK_NOFOLLOW") => LSTAT.to_owned(),
         "newfstatat" => "stat".to_owned(),
@@ -172,7 +197,7 @@ fn calls_with_pointers_to_the_heap() {
     restricted.of("udp4", &["heap", "sendto", "sendmmsg"], &two);
 
     let unrestricted = expect(Shim::new());
-    let asked = [READABLE, "lstat", "connect"];
+    let asked = [READABLE, LSTAT, "connect"];
     unrestricted.of("udp4", &["heap", "connect"], &asked);
     unrestricted.of("udp4", &["heap", "sendto", "sendmsg"], &["sendmsg"]);
     unrestricted.of("udp4", &["heap", "sendto", "sendto"], &["sendto"]);
@@ -290,7 +315,7 @@ fn queries_of_a_policy_directory() {
     };
     let policy = PolicyDir::new();
     let shim = Shim::policy(policy.path()).cgroup(&cgroup);
-    let query = [&[LSTAT], &CGROUP[..], &[LSTAT; FILES], &[LSTAT]].concat();
+    let query = [&[LSTAT], &cgroup_calls()[..], &[LSTAT; FILES], &[LSTAT]].concat();
     for call in ["bind=0.0.0.0", "connect", "listen"] {
         let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &[call]);
         let name = call.split('=').next().expect("a name");
@@ -313,7 +338,7 @@ fn queries_below_a_directory_that_is_not_there() {
     // `count` directories are there, and below them one that isn't, unless they are all.
     let query = |shim: Shim, count: usize, ends_early: bool| {
         let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &["bind=0.0.0.0"]);
-        let mut expected = [&[LSTAT], &CGROUP[..], &[LSTAT; FILES]].concat();
+        let mut expected = [&[LSTAT], &cgroup_calls()[..], &[LSTAT; FILES]].concat();
         for _level in 1..count {
             expected.extend([LSTAT; 1 + FILES]);
         }
@@ -382,7 +407,8 @@ fn loading_the_library_where_there_is_a_policy_directory() {
     let policy = PolicyDir::new();
     let without = Shim::without().cgroup(&cgroup);
     let shim = Shim::policy(policy.path()).cgroup(&cgroup);
-    let read: [&[_]; 4] = [&MAPPED, &LOADED, &["mmap"], &CGROUP];
+    let calls = cgroup_calls();
+    let read: [&[_]; 4] = [&MAPPED, &LOADED, &["mmap"], &calls];
 
     // Room for an assignment that may come late.
     let files = [LSTAT; FILES + 1];
@@ -392,6 +418,7 @@ fn loading_the_library_where_there_is_a_policy_directory() {
     policy.write(cgroup.name(), "ipv4", ADDRESS);
     let files = vec![LSTAT; levels * FILES - 1];
     let directories = vec![LSTAT; levels - 1];
-    let assigned = [&read[..], &[&files, &directories, &FILE]].concat();
+    let file = file_calls();
+    let assigned = [&read[..], &[&files, &directories, &file]].concat();
     assert_eq!(loading(&shim, &without), counted(assigned));
 }
