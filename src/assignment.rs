@@ -1,7 +1,6 @@
 //! Who asks: the policy of this process, and the latch that makes its first assignment its
 //! assignment for life.
 
-use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
@@ -79,8 +78,7 @@ pub fn load() {
         }
     } else if UNUSABLE.load(Ordering::Relaxed) || !SPARE.load(Ordering::Relaxed).is_null() {
         // The query had something to read, and found no assignment yet.
-        let so_far = settings::get().latch.map_or(&b""[..], CStr::to_bytes);
-        exec::reserve(so_far);
+        exec::reserve(settings::get().carried());
     }
     IS_LOADED.store(true, Ordering::SeqCst);
     // A thread of another library's constructor may have set the latch meanwhile.
@@ -131,7 +129,12 @@ fn read() -> Assignment {
     let Ok(directory) = levels::find_directory(settings) else {
         return Assignment::Unusable;
     };
-    let variables = [settings.ipv4, settings.ipv6, settings.latch];
+    let variables = [
+        settings.ipv4,
+        settings.ipv6,
+        settings.latch,
+        settings.require,
+    ];
     if directory.is_none() && variables.iter().all(Option::is_none) {
         return Assignment::Unrestricted;
     }

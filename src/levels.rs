@@ -131,6 +131,7 @@ pub unsafe fn read(
         latch: settings.latch.map(CStr::to_bytes),
         ipv4: settings.ipv4.map(CStr::to_bytes),
         ipv6: settings.ipv6.map(CStr::to_bytes),
+        require: settings.require.map(CStr::to_bytes),
     };
     // Without a directory no file is read.
     let nobody = Trusted { owner: 0 };

@@ -75,6 +75,21 @@ pub fn check_variables() {
     static UNCHECKED: AtomicBool = AtomicBool::new(true);
     if UNCHECKED.load(Ordering::Relaxed) && UNCHECKED.swap(false, Ordering::Relaxed) {
         check_level();
+        check_names();
+    }
+}
+
+/// Names variables that nobody reads: one of ours, misspelt, assigns nothing.
+#[cold]
+fn check_names() {
+    for variable in settings::get().unknown.into_iter().flatten() {
+        let name = variable.to_bytes().split(|&byte| byte == b'=').next();
+        let name = Printable(name.unwrap_or(b""));
+        error(&(
+            name,
+            ": is no variable of libipaddr: expected IPADDR_IPV4, IPADDR_IPV6, IPADDR_REQUIRE, \
+             IPADDR_POLICY_DIR, IPADDR_CGROUP_CONTROLLER, IPADDR_LOG or IPADDR_LOG_FILE",
+        ));
     }
 }
 

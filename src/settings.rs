@@ -8,6 +8,7 @@ use core::ffi::{CStr, c_char};
 use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use ipaddr_policy::{latch, levels};
 use once_cell::race::OnceRef;
 
 use crate::{log_output, memory};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub ipv4: Option<&'static CStr>,
     /// `$IPADDR_IPV6`
     pub ipv6: Option<&'static CStr>,
+    /// `$IPADDR_REQUIRE`
+    pub require: Option<&'static CStr>,
     /// `$IPADDR_LATCH`, see [`crate::exec`].
     pub latch: Option<&'static CStr>,
     /// `$IPADDR_LOG`
@@ -37,6 +40,8 @@ pub struct Settings {
     /// `$IPADDR_CHECK_COMMAND`, see [`crate::coverage`] and [`crate::log::while_loading`]; not with
     /// `AT_SECURE`.
     pub check_command: Option<&'static CStr>,
+    /// The first variables that begin as ours do and aren't.
+    pub unknown: [Option<&'static CStr>; 2],
     /// Which file descriptor 2 was, a device and an inode, if the log may go there; a daemon may use
     /// the number for a client's socket later.
     pub stderr: Option<(u64, u64)>,
@@ -51,10 +56,12 @@ static NONE: Settings = Settings {
     cgroup_controller: None,
     ipv4: None,
     ipv6: None,
+    require: None,
     latch: None,
     log: None,
     log_file: None,
     check_command: None,
+    unknown: [None; 2],
     stderr: None,
 };
 
@@ -170,6 +177,16 @@ const _: () = assert!(align_of::<Room>() >= align_of::<Settings>());
 unsafe impl Sync for Room {}
 
 impl Settings {
+    /// What the next program is to find in `$IPADDR_LATCH` as long as nothing is assigned.
+    pub fn carried(&self) -> &'static [u8] {
+        let require = self.require.map(CStr::to_bytes);
+        match self.latch {
+            Some(latch) => latch.to_bytes(),
+            None if require.is_some_and(levels::is_required) => latch::REQUIRED,
+            None => b"",
+        }
+    }
+
     /// Takes one `IPADDR_NAME=value`.
     fn take(&mut self, variable: &'static [u8], secure: bool) {
         let mut halves = variable.splitn(2, |&byte| byte == b'=');
@@ -179,19 +196,29 @@ impl Settings {
         let Ok(value) = CStr::from_bytes_until_nul(value) else {
             return;
         };
-        let trusted = !secure;
         let slot = match name.strip_prefix(PREFIX) {
-            Some(b"POLICY_DIR") if trusted => &mut self.policy_dir,
-            Some(b"CGROUP_CONTROLLER") if trusted => &mut self.cgroup_controller,
-            Some(b"LOG_FILE") if trusted => &mut self.log_file,
-            Some(b"CHECK_COMMAND") if trusted => &mut self.check_command,
+            Some(b"POLICY_DIR" | b"CGROUP_CONTROLLER" | b"LOG_FILE" | b"CHECK_COMMAND")
+                if secure =>
+            {
+                return;
+            }
+            Some(b"POLICY_DIR") => &mut self.policy_dir,
+            Some(b"CGROUP_CONTROLLER") => &mut self.cgroup_controller,
+            Some(b"LOG_FILE") => &mut self.log_file,
+            Some(b"CHECK_COMMAND") => &mut self.check_command,
             Some(b"IPV4") => &mut self.ipv4,
             Some(b"IPV6") => &mut self.ipv6,
             // Reserved, and never filled.
             Some(b"LATCH") if value.is_empty() => return,
             Some(b"LATCH") => &mut self.latch,
+            Some(b"REQUIRE") => &mut self.require,
             Some(b"LOG") => &mut self.log,
-            _ => return,
+            _ => {
+                if let Some(free) = self.unknown.iter_mut().find(|slot| slot.is_none()) {
+                    *free = CStr::from_bytes_until_nul(variable).ok();
+                }
+                return;
+            }
         };
         // getenv(3) returns the first of two with one name.
         slot.get_or_insert(value);

@@ -17,12 +17,13 @@ use crate::reader::Reader;
 use crate::subject::{FoundFile, Running, Subject};
 
 /// The variables that a process may have, in the order in which they are shown.
-const VARIABLES: [&str; 5] = [
+const VARIABLES: [&str; 6] = [
     "IPADDR_POLICY_DIR",
     "IPADDR_CGROUP_CONTROLLER",
     "IPADDR_LATCH",
     "IPADDR_IPV4",
     "IPADDR_IPV6",
+    "IPADDR_REQUIRE",
 ];
 
 /// Shows the policy of a cgroup or a process.

@@ -114,6 +114,7 @@ impl Subject {
                 .filter(|text| !text.is_empty()),
             ipv4: self.variable("IPADDR_IPV4"),
             ipv6: self.variable("IPADDR_IPV6"),
+            require: self.variable("IPADDR_REQUIRE"),
             ..self.cgroup.given(&self.directory)
         };
         reader.read(&given, &mut Disk::default(), then)

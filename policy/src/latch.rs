@@ -18,6 +18,10 @@ use crate::text::{Sink, Text};
 /// latch: null while there is none, else NUL-terminated. By it others find what a process has.
 pub const MARK: [u8; 24] = *b"\x7flibipaddr latch here:\n\x7f";
 
+/// The text of a process that has nothing assigned, and may not go without: what it executes may not
+/// either, whether or not `$IPADDR_REQUIRE` is still set.
+pub const REQUIRED: &[u8] = b"required";
+
 /// The text of a policy that assigns nothing and has rules of the root cgroup.
 pub(crate) const ONLY_RULES: &[u8] = b"-;-";
 
@@ -82,11 +86,15 @@ fn write_family(assignment: &Assignment, family: Family, out: &mut impl Sink) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Reads one family of the text into `assignment`.
+/// Reads one family of the text into `assignment`; [`REQUIRED`] assigns nothing.
 ///
 /// # Errors
 /// [`Malformed`]; what `assignment` holds is then undefined.
 pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result<(), Malformed> {
+    if text == REQUIRED {
+        assignment.clear();
+        return Ok(());
+    }
     let mut parts = parts(text);
     let (Some(ipv4), Some(ipv6)) = (parts.next(), parts.next()) else {
         return Err(Malformed);

@@ -226,6 +226,15 @@ pub struct Given<'a> {
     pub ipv4: Option<&'a [u8]>,
     /// `$IPADDR_IPV6`
     pub ipv6: Option<&'a [u8]>,
+    /// `$IPADDR_REQUIRE`, see [`is_required`].
+    pub require: Option<&'a [u8]>,
+}
+
+/// Whether `$IPADDR_REQUIRE` with this value makes a policy that assigns nothing one that can't be
+/// used. Only `1` may say so, but what isn't `0` or empty is a mistake, and so refused as well.
+#[must_use]
+pub const fn is_required(require: &[u8]) -> bool {
+    !matches!(require, b"" | b"0")
 }
 
 /// What has been read besides the assignments.
@@ -250,6 +259,7 @@ pub fn read<'a, 'r>(
     mut rules: Builder<'r>,
 ) -> Result<Levels<'a, 'r>, Unusable> {
     policy.rules = None;
+    check_require(given, mistakes)?;
     let narrowing = Narrowing {
         mistakes,
         level,
@@ -282,9 +292,44 @@ pub fn read<'a, 'r>(
     reading.read_variables(given)?;
     reading.hold_to_latch(given)?;
     let (carried, limits) = (reading.carried, reading.narrowing.limits);
-    Ok(Levels {
-        rules: finish(rules, &carried, mistakes)?,
-        limits,
+    let rules = finish(rules, &carried, mistakes)?;
+    if rules.is_none() && policy.is_unassigned() {
+        check_unassigned(given, mistakes)?;
+    }
+    Ok(Levels { rules, limits })
+}
+
+fn check_require(given: &Given<'_>, mistakes: &impl Mistakes) -> Result<(), Unusable> {
+    match given.require {
+        None | Some(b"" | b"0" | b"1") => Ok(()),
+        Some(text) => {
+            let why = ("IPADDR_REQUIRE: \"", Printable(text), "\": expected 1 or 0");
+            Err(say(mistakes, &why))
+        }
+    }
+}
+
+/// Where nothing is assigned: whether that may be so.
+fn check_unassigned(given: &Given<'_>, mistakes: &impl Mistakes) -> Result<(), Unusable> {
+    let place = if given.require.is_some_and(is_required) {
+        "IPADDR_REQUIRE"
+    } else if given.latch == Some(latch::REQUIRED) {
+        "IPADDR_LATCH:1"
+    } else {
+        return Ok(());
+    };
+    let what = (place, ": nothing is assigned");
+    Err(match given.cgroup {
+        None => {
+            let expected = ": expected IPADDR_IPV4, IPADDR_IPV6 or a policy directory";
+            say(mistakes, &(what, expected))
+        }
+        Some((directory, own)) => {
+            let place = (" to cgroup ", Printable(own), " in ", Printable(directory));
+            let expected =
+                ": expected a file of it or of a cgroup around it, IPADDR_IPV4 or IPADDR_IPV6";
+            say(mistakes, &(what, place, expected))
+        }
     })
 }
 

@@ -6,7 +6,7 @@ mod support;
 use ipaddr_policy::levels::Given;
 use ipaddr_policy::{Assignment, Policy};
 use proptest::prelude::*;
-use support::{Tree, latch, same_rules};
+use support::{Tree, latch, latch as latch_text, same_rules};
 
 /// What a process is started with: its cgroup and its variables.
 #[derive(Clone, Debug)]
@@ -235,6 +235,48 @@ fn a_source_that_is_narrowed_away() {
     let first = start.policy(&tree, None).expect("a policy");
     let next = start.policy(&tree, Some(&latch(&first))).expect("a policy");
     assert!(same_policy(&first, &next));
+}
+
+/// Where nothing is assigned and something has to be, there is no policy; and where something is, it
+/// makes no difference.
+#[test]
+fn an_assignment_that_is_required() {
+    let tree = Tree::of(&[("a/ipaddr.ipv4", "10.0.0.5"), ("b/ipaddr.ipv4", "0.0.0.0")]);
+    let required = |cgroup, require: Option<&'static str>, latch: Option<&'static str>| {
+        let given = Given {
+            require: require.map(str::as_bytes),
+            latch: latch.map(str::as_bytes),
+            ..Given::default()
+        };
+        tree.policy(cgroup, given).map(|policy| latch_text(&policy))
+    };
+    for cgroup in ["/", "/b", "/elsewhere"] {
+        for (require, latch, place) in [
+            (Some("1"), None, "IPADDR_REQUIRE"),
+            (Some("1"), Some("required"), "IPADDR_REQUIRE"),
+            (None, Some("required"), "IPADDR_LATCH:1"),
+            (Some("0"), Some("required"), "IPADDR_LATCH:1"),
+        ] {
+            let message = required(cgroup, require, latch).expect_err("nothing is assigned");
+            let why = format!("{place}: nothing is assigned to cgroup {cgroup} in DIR: expected ");
+            assert!(message.starts_with(&why), "{message}");
+        }
+        for require in [None, Some("0"), Some("")] {
+            assert_eq!(required(cgroup, require, None), Ok("-;-".to_owned()));
+        }
+    }
+    for (require, latch) in [
+        (Some("1"), None),
+        (Some("1"), Some("required")),
+        (None, None),
+    ] {
+        let text = required("/a", require, latch).expect("a policy");
+        assert_eq!(text, "10.0.0.5|10.0.0.5-10.0.0.5;-");
+    }
+    for cgroup in ["/a", "/b"] {
+        let message = required(cgroup, Some("on"), None).expect_err("a mistake");
+        assert_eq!(message, "IPADDR_REQUIRE: \"on\": expected 1 or 0");
+    }
 }
 
 /// Rules whose file is away while something is executed are there again when it is back.

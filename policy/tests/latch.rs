@@ -104,6 +104,17 @@ fn the_longest() {
     const { assert!(latch::MAX_LEN + "IPADDR_LATCH=".len() < 128 << 10) }
 }
 
+/// What is required assigns nothing.
+#[test]
+fn required() {
+    let policy = read("required").unwrap();
+    assert!(policy.is_unassigned());
+    assert_eq!(latch::cgroups(latch::REQUIRED).count(), 0);
+    for text in ["required;-", "required;required", "Required", "required "] {
+        assert!(read(text).is_err(), "{text:?}");
+    }
+}
+
 #[test]
 fn malformed() {
     for text in [

@@ -106,7 +106,7 @@ const RULES: [&str; 40] = [
     "[1:2]",
 ];
 
-const CARRIED: [&str; 15] = [
+const CARRIED: [&str; 16] = [
     ";",
     "|",
     "-",
@@ -114,6 +114,7 @@ const CARRIED: [&str; 15] = [
     ";-",
     "none",
     "loopback",
+    "required",
     "10.0.0.5",
     "10.0.0.5-",
     "|10.0.0.0-10.0.0.9",

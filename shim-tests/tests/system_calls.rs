@@ -394,6 +394,9 @@ fn loading_the_library() {
     assert_eq!(unrestricted, counted([&MAPPED[..], &LOADED]));
     let by_variable = loading(&Shim::ipv4(ADDRESS), &without);
     assert_eq!(by_variable, counted([&MAPPED[..], &LOADED, &["mmap"]]));
+    // Room for an assignment that may come late.
+    let required = loading(&Shim::new().var("IPADDR_REQUIRE", "1"), &without);
+    assert_eq!(required, counted([&MAPPED[..], &LOADED, &["mmap"; 2]]));
 }
 
 #[test]

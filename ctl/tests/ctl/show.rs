@@ -177,6 +177,24 @@ fn paths_that_lead_out() {
     );
 }
 
+/// A process that may not go without an assignment, and has none.
+#[test]
+fn a_process_that_requires_an_assignment() {
+    let ctl = Ctl::new();
+    let process = Shim::policy(ctl.0.path())
+        .var("IPADDR_REQUIRE", "1")
+        .on_demand();
+    let pid = process.pid().to_string();
+    ctl.run(["show", "--pid", &pid])
+        .fails(UNUSABLE, "IPADDR_REQUIRE: nothing is assigned to cgroup /");
+    ctl.run(["explain", "--pid", &pid, "bind", "0.0.0.0:80"])
+        .fails(UNUSABLE, "IPADDR_REQUIRE: nothing is assigned to cgroup /");
+    ctl.0.write("", "ipv4", "127.0.0.2\n");
+    let shown = ctl.run(["show", "--pid", &pid]).fine();
+    assert!(shown.contains("IPADDR_REQUIRE=1\n"), "{shown}");
+    assert!(shown.contains("IPv4: 127.0.0.2, by "), "{shown}");
+}
+
 #[test]
 fn a_process_and_its_variables() {
     let ctl = tree();
