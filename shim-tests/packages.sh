@@ -40,10 +40,11 @@ install_missing() {
     fi
     forbid_services
     apt-get update -qq || echo 'apt-get update failed'
-    # One at a time: a package that can't be had doesn't keep the others away.
+    # One at a time: a package that can't be had doesn't keep the others away. None takes the place of
+    # another that is there, as mail servers would.
     for package in $packages; do
         DEBIAN_FRONTEND=noninteractive \
-            apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$package" ||
+            apt-get install -qq -y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 "$package" ||
             echo "apt-get install $package failed; what needs it is left out"
     done
     allow_services

@@ -39,6 +39,11 @@ valgrind valgrind
 go golang-go
 setpriv util-linux
 strace strace
+sudo sudo
+postfix postfix
+sshd openssh-server
+pg_ctlcluster postgresql
+pgrep procps
 groff groff-base
 shellcheck shellcheck
 '

@@ -12,6 +12,7 @@
 //! | [`reference`] | the same rules in the kernel, as cgroup-BPF programs |
 //! | [`services`] | many services at once, each in a cgroup with an address of its own |
 //! | [`memory`] | what a process has of memory, from its smaps |
+//! | [`script`] | tests that are written in shell |
 //! | [`skip`] | what can't be tested here, said and counted |
 
 pub mod artifacts;
@@ -22,6 +23,7 @@ pub mod peer;
 pub mod policy_dir;
 pub mod ports;
 pub mod reference;
+pub mod script;
 pub mod services;
 pub mod shim;
 pub mod skip;

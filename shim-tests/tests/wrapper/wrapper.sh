@@ -7,45 +7,8 @@ set -u
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit
 root=${here%/shim-tests/tests/wrapper}
 library=${1:-$root/target/release/libipaddr.so}
-passed=0
-failed=0
-skipped=0
-
-# check NAME EXPECTED FOUND
-check() {
-    if [ "$2" = "$3" ]; then
-        pass "$1"
-    else
-        fail "$1" "expected: $2
-found:    $3"
-    fi
-}
-
-# holds NAME TEXT PART
-holds() {
-    case $2 in
-    *"$3"*) pass "$1" ;;
-    *) fail "$1" "expected: …$3…
-found:    $2" ;;
-    esac
-}
-
-pass() {
-    passed=$((passed + 1))
-    printf 'ok - %s: %s\n' "$shell" "$1"
-}
-
-fail() {
-    failed=$((failed + 1))
-    printf 'not ok - %s: %s\n' "$shell" "$1"
-    printf '%s\n' "$2" | sed 's/^/# /'
-}
-
-# skip WHAT REASON
-skip() {
-    skipped=$((skipped + 1))
-    printf 'skip - %s: %s (%s)\n' "$shell" "$1" "$2"
-}
+# shellcheck source=shim-tests/tests/checks.sh
+. "$root/shim-tests/tests/checks.sh"
 
 # Runs a command with nothing on its standard input; sets $out, $err and $status. What it may find
 # in the environment is what the test has put before it.
@@ -76,22 +39,6 @@ wrapper() {
     $shell "$bin/run-restricted.sh" "$@"
 }
 
-# Whether this is root; skips if it isn't.
-root_for() {
-    [ "$(id -u)" -eq 0 ] || {
-        skip "$1" 'needs root'
-        return 1
-    }
-}
-
-# have COMMAND WHAT: skips if there is no such command.
-have() {
-    command -v "$1" >/dev/null || {
-        skip "$2" "$1 is not installed"
-        return 1
-    }
-}
-
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -119,5 +66,4 @@ for shell in dash bash 'busybox sh'; do
     done
 done
 
-printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
-[ "$failed" -eq 0 ]
+summary
