@@ -9,7 +9,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Scratch};
 use crate::settings;
-use crate::{exec, latch_text, log, memory};
+use crate::{exec, latch_text, loaded, log, memory};
 
 /// What this process may use.
 pub enum Assignment {
@@ -69,7 +69,11 @@ static UNUSABLE: AtomicBool = AtomicBool::new(false);
 
 /// At load: takes the first look, and sees to it that what is found sticks across execve(2).
 pub fn load() {
-    log::while_loading(known_or_look);
+    match log::while_loading(known_or_look) {
+        Assignment::Unrestricted => loaded::unassigned(),
+        Assignment::Unusable => loaded::unusable(),
+        Assignment::Restricted(_) => {}
+    }
     if let Some(text) = take_text() {
         if !exec::carry(text) {
             log::error(

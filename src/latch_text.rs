@@ -1,15 +1,17 @@
 //! The latch as text, written once when it is set: what [`crate::exec`] carries over execve(2),
-//! and what others read in this process's memory (`ipaddrctl ps`), who find it by a mark.
+//! and what others read in this process's memory (`ipaddrctl ps`), who find it by a mark, and
+//! behind it the library's version.
 
 use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use ipaddr_policy::Policy;
-use ipaddr_policy::latch::{self, Latch, MARK};
+use ipaddr_policy::latch::{self, Latch, MARK, VERSION_LEN};
 use ipaddr_policy::text::{Sink, Text};
 
 use crate::levels::Scratch;
+use crate::loaded::VERSION;
 
 /// The name of the variable that carries it.
 pub const NAME: &[u8] = b"IPADDR_LATCH=";
@@ -19,6 +21,7 @@ struct Mark {
     mark: [u8; MARK.len()],
     /// Null until there is a latch. Nobody in this process reads it.
     text: AtomicPtr<u8>,
+    version: [u8; VERSION_LEN],
 }
 
 /// Used by others only, so the compiler has to be told to keep it in one piece.
@@ -26,7 +29,19 @@ struct Mark {
 static MARKED: Mark = Mark {
     mark: MARK,
     text: AtomicPtr::new(ptr::null_mut()),
+    version: padded(VERSION),
 };
+
+/// Of a text that is too long there would be no NUL: that doesn't compile.
+const fn padded(text: &str) -> [u8; VERSION_LEN] {
+    assert!(text.len() < VERSION_LEN);
+    let mut bytes = [0; VERSION_LEN];
+    bytes
+        .split_at_mut(text.len())
+        .0
+        .copy_from_slice(text.as_bytes());
+    bytes
+}
 
 /// The length of the longest variable in bytes, its NUL included.
 pub const MAX_LEN: usize = NAME.len() + latch::MAX_LEN + 1;

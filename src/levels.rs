@@ -14,8 +14,8 @@ use ipaddr_policy::{Assignment, Policy, cgroup};
 use crate::errno::Errno;
 use crate::file::File;
 use crate::level_file::{self, LevelFiles, TEXT_LEN};
-use crate::log;
 use crate::settings::{DEFAULT_POLICY_DIR, Settings};
+use crate::{loaded, log};
 
 const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 
@@ -154,6 +154,9 @@ pub unsafe fn read(
         // SAFETY: as above.
         unsafe { &*ptr::from_mut(scratch.rules.write(rules)) }
     });
+    if !policy.is_unassigned() {
+        loaded::assigned(policy, read.limits);
+    }
     Ok(())
 }
 

@@ -35,6 +35,7 @@ mod latch_text;
 mod level_file;
 mod levels;
 mod listen;
+mod loaded;
 mod local;
 mod log;
 mod log_output;

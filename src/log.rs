@@ -217,6 +217,14 @@ pub fn refused(call: &str, fd: c_int, endpoint: SocketAddr, answer: &str, why: &
     }
 }
 
+/// What else is to be said at level info.
+#[inline]
+pub fn info(text: &impl Text) {
+    if wants(Level::Info) {
+        line(text);
+    }
+}
+
 /// What else is wrong.
 #[cold]
 pub fn error(text: &impl Text) {

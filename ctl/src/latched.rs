@@ -1,11 +1,11 @@
-//! What a process has latched, read in its memory: the library's data hold a mark and a pointer
-//! behind it, see [`ipaddr_policy::latch::MARK`].
+//! What a process has latched, read in its memory: the library's data hold a mark, and behind it a
+//! pointer and the library's version, see [`ipaddr_policy::latch::MARK`].
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use ipaddr_policy::latch::MARK;
+use ipaddr_policy::latch::{MARK, VERSION_LEN, VERSION_NAME};
 
 use crate::process::{Mapping, Process};
 
@@ -29,35 +29,64 @@ const MOST: usize = 256 << 10;
 
 const PAGE: u64 = 4096;
 
-impl Library {
-    /// Looks into a process.
-    pub fn of(process: Process) -> Self {
-        let mappings = match process.mappings() {
-            Ok(mappings) => mappings,
-            Err(error) => return Self::Unknown(format!("its maps: {error}")),
-        };
-        if mappings.is_empty() {
-            return Self::Unknown("it has no memory any more".to_owned());
+/// Looks into a process; with the version of the library, if it has one and that says it.
+pub fn look(process: Process) -> (Library, Option<String>) {
+    let mappings = match process.mappings() {
+        Ok(mappings) => mappings,
+        Err(error) => return (Library::Unknown(format!("its maps: {error}")), None),
+    };
+    if mappings.is_empty() {
+        let why = "it has no memory any more".to_owned();
+        return (Library::Unknown(why), None);
+    }
+    if !mappings.iter().any(Mapping::is_of_library) {
+        return (Library::NotLoaded, None);
+    }
+    match find(process, &mappings) {
+        Ok(Some(Mark { text: 0, version })) => (Library::Free, version),
+        Ok(Some(mark)) => match text(process, mark.text) {
+            Ok(text) => (Library::Latched(text), mark.version),
+            Err(error) => (
+                Library::Hidden(format!("its memory: {error}")),
+                mark.version,
+            ),
+        },
+        Ok(None) => {
+            let why = "no mark in its library, which may be an older one".to_owned();
+            (Library::Hidden(why), None)
         }
-        if !mappings.iter().any(Mapping::is_of_library) {
-            return Self::NotLoaded;
-        }
-        match find(process, &mappings) {
-            Ok(Some(0)) => Self::Free,
-            Ok(Some(address)) => match text(process, address) {
-                Ok(text) => Self::Latched(text),
-                Err(error) => Self::Hidden(format!("its memory: {error}")),
-            },
-            Ok(None) => {
-                Self::Hidden("no mark in its library, which may be an older one".to_owned())
-            }
-            Err(error) => Self::Hidden(format!("its memory: {error}")),
-        }
+        Err(error) => (Library::Hidden(format!("its memory: {error}")), None),
     }
 }
 
-/// What stands behind the mark, if there is one.
-fn find(process: Process, mappings: &[Mapping]) -> io::Result<Option<u64>> {
+/// What stands behind the mark.
+struct Mark {
+    /// The address of the latch's text, 0 if there is none.
+    text: u64,
+    /// An older library hasn't it.
+    version: Option<String>,
+}
+
+impl Mark {
+    fn read(behind: &[u8]) -> Option<Self> {
+        let (pointer, rest) = behind.split_first_chunk()?;
+        Some(Self {
+            text: u64::from_ne_bytes(*pointer),
+            version: rest.get(..VERSION_LEN).and_then(version),
+        })
+    }
+}
+
+/// `1.2.3` of `libipaddr 1.2.3` and at least one NUL.
+fn version(bytes: &[u8]) -> Option<String> {
+    let text = bytes.strip_prefix(VERSION_NAME.as_bytes())?;
+    let end = text.iter().position(|&byte| byte == 0)?;
+    let text = str::from_utf8(text.get(..end)?).ok()?;
+    Some(text.escape_debug().to_string())
+}
+
+/// The mark, if there is one.
+fn find(process: Process, mappings: &[Mapping]) -> io::Result<Option<Mark>> {
     let memory = File::open(process.path("mem"))?;
     let data = mappings
         .iter()
@@ -67,9 +96,7 @@ fn find(process: Process, mappings: &[Mapping]) -> io::Result<Option<u64>> {
         memory.read_exact_at(&mut bytes, mapping.start)?;
         let found = bytes.chunks_exact(8).enumerate().find_map(|(at, _)| {
             let behind = bytes.get(8 * at..)?.strip_prefix(&MARK)?;
-            behind
-                .first_chunk()
-                .map(|pointer| u64::from_ne_bytes(*pointer))
+            Mark::read(behind)
         });
         if found.is_some() {
             return Ok(found);

@@ -13,7 +13,7 @@ use crate::addresses;
 use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
 use crate::files::Disk;
-use crate::latched::Library;
+use crate::latched::{self, Library};
 use crate::process::{LIBRARY, Process};
 use crate::reader::Reader;
 use crate::settings;
@@ -65,21 +65,23 @@ impl Restricted {
 
 /// A line of the table.
 struct Row {
-    cells: [String; 5],
+    cells: [String; COLUMNS],
     is_hole: bool,
 }
 
 /// Why the library is loaded in vain.
 const GO: &str = "Go program: its runtime makes system calls without libc";
 
-const HEADER: [&str; 5] = ["PID", "CGROUP", "LIBRARY", "COMMAND", "LATCHED"];
+const COLUMNS: usize = 6;
+
+const HEADER: [&str; COLUMNS] = ["PID", "CGROUP", "LIBRARY", "VERSION", "COMMAND", "LATCHED"];
 
 impl Row {
     /// `None` for a process that neither has the library nor should have it, or that is gone.
     fn of(process: Process, restricted: &mut Restricted) -> Option<Self> {
         let cgroup = process.cgroup(settings::cgroup_controller().as_deref());
         let is_restricted = cgroup.as_ref().is_ok_and(|cgroup| restricted.has(cgroup));
-        let found = Library::of(process);
+        let (found, version) = latched::look(process);
         let in_vain = match found {
             Library::NotLoaded | Library::Unknown(_) => false,
             Library::Free => is_restricted,
@@ -100,6 +102,7 @@ impl Row {
             process.pid.to_string(),
             cgroup.map_or("?".to_owned(), |cgroup| cgroup.to_string()),
             library.to_owned(),
+            version.unwrap_or("-".to_owned()),
             process.name(),
             latched,
         ];
@@ -149,7 +152,8 @@ fn print(rows: &[Row]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn aligned(cells: &[String; 5], [pid, cgroup, library, command, _]: [usize; 5]) -> String {
-    let [a, b, c, d, e] = cells;
-    format!("{a:>pid$}  {b:cgroup$}  {c:library$}  {d:command$}  {e}")
+fn aligned(cells: &[String; COLUMNS], widths: [usize; COLUMNS]) -> String {
+    let [pid, cgroup, library, version, command, _] = widths;
+    let [a, b, c, d, e, f] = cells;
+    format!("{a:>pid$}  {b:cgroup$}  {c:library$}  {d:version$}  {e:command$}  {f}")
 }

@@ -109,7 +109,7 @@ fn print_process(out: &mut impl Write, subject: &Subject, running: &Running) -> 
         running.process.pid,
         running.process.name()
     )?;
-    writeln!(out, "library: {}", library(&running.library))?;
+    writeln!(out, "library: {}", library(running))?;
     match &running.environment {
         Err(why) => writeln!(out, "variables: ? ({why})")?,
         Ok(_) => {
@@ -123,12 +123,14 @@ fn print_process(out: &mut impl Write, subject: &Subject, running: &Running) -> 
     Ok(())
 }
 
-fn library(library: &Library) -> String {
-    match library {
+fn library(running: &Running) -> String {
+    let version = running.version.as_deref();
+    let loaded = version.map_or("loaded".to_owned(), |version| format!("loaded ({version})"));
+    match &running.library {
         Library::NotLoaded => "not loaded: nothing holds this process".to_owned(),
-        Library::Free => "loaded, nothing latched yet".to_owned(),
-        Library::Latched(text) => format!("loaded, latched {}", Shown(Printable(text))),
-        Library::Hidden(why) => format!("loaded, latched ? ({why})"),
+        Library::Free => format!("{loaded}, nothing latched yet"),
+        Library::Latched(text) => format!("{loaded}, latched {}", Shown(Printable(text))),
+        Library::Hidden(why) => format!("{loaded}, latched ? ({why})"),
         Library::Unknown(why) => format!("? ({why})"),
     }
 }
@@ -212,6 +214,7 @@ fn process_json(subject: &Subject, running: &Running) -> Value {
         "pid": running.process.pid,
         "name": running.process.name(),
         "library": loaded,
+        "version": running.version,
         "latch": latch,
         "unknown": why,
         "variables": serde_json::Map::from_iter(variables),

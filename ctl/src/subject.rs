@@ -9,7 +9,7 @@ use ipaddr_policy::{Policy, text::Shown};
 use crate::cgroup_path::CgroupPath;
 use crate::failure::Failure;
 use crate::files::Disk;
-use crate::latched::Library;
+use crate::latched::{self, Library};
 use crate::process::{Environment, Process};
 use crate::reader::Reader;
 use crate::settings;
@@ -26,6 +26,8 @@ pub struct Subject {
 pub struct Running {
     pub process: Process,
     pub library: Library,
+    /// The library's, if it says one.
+    pub version: Option<String>,
     /// Why not, if its environment can't be read.
     pub environment: Result<Environment, String>,
 }
@@ -65,12 +67,14 @@ impl Subject {
         let controller = trusted("IPADDR_CGROUP_CONTROLLER").map(<[u8]>::to_vec);
         let controller = controller.or_else(settings::cgroup_controller);
         let cgroup = process.cgroup(controller.as_deref());
+        let (library, version) = latched::look(process);
         Ok(Self {
             directory,
             cgroup: cgroup.map_err(Failure::System)?,
             running: Some(Running {
                 process,
-                library: Library::of(process),
+                library,
+                version,
                 environment,
             }),
         })

@@ -441,6 +441,7 @@ fn one_line_a_decision() {
                 assert!(pid.is_some_and(|pid| pid.parse::<u32>().is_ok()), "{line}");
                 rest.to_owned()
             })
+            .filter(|line| !line.starts_with("libipaddr "))
             .collect::<Vec<_>>()
     };
     let rewritten = "bind fd 3 0.0.0.0:0 -> 127.0.0.2:0".to_owned();
@@ -642,4 +643,69 @@ fn what_the_kernel_refuses() {
         let line = format!("connect fd 3 192.0.2.7:80 from {ADDRESS}: {why}");
         assert_eq!(said, [line]);
     }
+}
+
+/// Whether it is loaded, which version, and what is assigned by what: a line for each program.
+#[test]
+fn one_line_at_load() {
+    const NAME: &str = concat!("libipaddr ", env!("CARGO_PKG_VERSION"));
+    let bytes = fs::read(shim_tests::library()).expect("it was built");
+    let in_library = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(in_library(NAME), "strings(1) finds the version");
+
+    let said = |shim: &Shim| {
+        let run = shim.clone().var("IPADDR_LOG", "info").run("true", &[]);
+        let silent = shim.clone().var("IPADDR_LOG", "error").run("true", &[]);
+        assert_eq!(silent.err, "");
+        lines(&run.err).join("|")
+    };
+    assert_eq!(said(&Shim::new()), format!("{NAME}: nothing is assigned"));
+    let by_variable = "IPv4 127.0.0.2 by IPADDR_IPV4:1, IPv6 unassigned";
+    assert_eq!(said(&Shim::ipv4(ADDRESS)), format!("{NAME}: {by_variable}"));
+    let unusable = said(&Shim::ipv4("banana"));
+    assert!(unusable.starts_with("IPADDR_IPV4:1: \"banana\": expected"));
+    assert!(unusable.ends_with(&format!("|{NAME}: the policy can't be used")));
+
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path());
+    let of = |kind: &str| format!("{}/ipaddr.{kind}:1", policy.path().display());
+    let mut late = shim.clone().var("IPADDR_LOG", "info").on_demand();
+    policy.write("", "ipv4", "127.0.1.0/24\n");
+    let networks = format!(
+        "IPv4 127.0.1.0-127.0.1.255 by {}, IPv6 unassigned",
+        of("ipv4")
+    );
+    assert_eq!(said(&shim), format!("{NAME}: {networks}"));
+    late.ask("tcp4 bind 127.0.1.7 0");
+    let said_late = late.end();
+    let expected = [
+        format!("{NAME}: nothing is assigned"),
+        format!("{NAME}: {networks}"),
+    ];
+    assert_eq!(lines(&said_late), expected);
+    policy.write("", "ipv4", "127.0.0.2\n127.0.0.3\n");
+    policy.write("", "ipv6", "none\n");
+    policy.write("", "rules", "-A BIND -j ACCEPT\n");
+    let all = format!(
+        "{NAME}: IPv4 127.0.0.2 and others by {}, IPv6 none by {}, and there are rules",
+        of("ipv4"),
+        of("ipv6")
+    );
+    assert_eq!(said(&shim), all);
+    policy.write("", "ipv6", "loopback\n");
+    let all = all.replace("IPv6 none", "IPv6 loopback");
+    assert_eq!(said(&shim), all);
+    // Each program of a chain says it, the later ones what they got over exec.
+    let run = shim
+        .var("IPADDR_LOG", "info")
+        .run("sh", &["-c", "exec env true"]);
+    let carried = "by IPADDR_LATCH:1";
+    let latched = all
+        .replace(&format!("by {}", of("ipv4")), carried)
+        .replace(&format!("by {}", of("ipv6")), carried);
+    assert_eq!(lines(&run.err), [&all, &latched, &latched]);
 }

@@ -9,6 +9,9 @@ use shim_tests::PolicyDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ipaddrctl");
 
+/// Of the whole workspace, the library too.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Exit statuses, as --help has them.
 pub const FOUND: i32 = 1;
 pub const USAGE: i32 = 2;

@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use ipaddr_policy::latch::MARK;
 use shim_tests::{Cgroup, Shim, library, skip};
 
-use super::command::{Ctl, FOUND, PROGRAM};
+use super::command::{Ctl, FOUND, PROGRAM, VERSION};
 
 /// A child that is ended with its test.
 struct Ended(Child);
@@ -31,8 +32,8 @@ impl Ended {
     }
 }
 
-/// The columns of a process but for its id: cgroup, library, command and latched.
-fn row(ctl: &Ctl, pid: u32) -> Option<[String; 4]> {
+/// The columns of a process but for its id: cgroup, library, version, command and latched.
+fn row(ctl: &Ctl, pid: u32) -> Option<[String; 5]> {
     let said = ctl.line("ps");
     let row = said.out.lines().find_map(|line| {
         let (id, rest) = line.trim().split_once("  ")?;
@@ -40,15 +41,28 @@ fn row(ctl: &Ctl, pid: u32) -> Option<[String; 4]> {
     })?;
     let (cgroup, rest) = row.split_once("  ").expect("a column");
     let (library, rest) = rest.trim().split_once("  ").expect("a column");
+    let (version, rest) = rest.trim().split_once("  ").expect("a column");
     let (command, latched) = rest.trim().split_once("  ").expect("a column");
-    Some([cgroup, library, command, latched].map(|cell| cell.trim().to_owned()))
+    Some([cgroup, library, version, command, latched].map(|cell| cell.trim().to_owned()))
 }
 
 /// A process is still another program for a moment, or at its load.
 #[track_caller]
 fn assert_row(ctl: &Ctl, pid: u32, program: &str, group: &Cgroup, library: &str, latched: &str) {
+    let version = if library == "yes" { VERSION } else { "-" };
+    assert_version(ctl, pid, program, group, [library, version, latched]);
+}
+
+#[track_caller]
+fn assert_version(
+    ctl: &Ctl,
+    pid: u32,
+    program: &str,
+    group: &Cgroup,
+    [library, version, latched]: [&str; 3],
+) {
     let cgroup = format!("/{}", group.name());
-    let expected = Some([&cgroup, library, program, latched].map(str::to_owned));
+    let expected = Some([&cgroup, library, version, program, latched].map(str::to_owned));
     for _ in 0..200 {
         if row(ctl, pid) == expected {
             return;
@@ -215,6 +229,41 @@ fn a_library_that_was_removed() {
     fs::remove_file(copy).expect("it is there");
     assert_row(&ctl, process.pid(), "on_demand", &group, "yes", "127.0.0.2");
     drop(process);
+}
+
+/// One that says no version.
+#[test]
+fn an_older_library() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let mut bytes = fs::read(library()).expect("it was built");
+    let version = format!("{}\0\0\0\0\0\0\0\0libipaddr {VERSION}", text(&MARK));
+    let places = bytes.windows(version.len());
+    let found: Vec<_> = places
+        .enumerate()
+        .filter(|(_, place)| *place == version.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    let [at] = found[..] else {
+        panic!("one mark, its pointer null, and the version: {found:?}");
+    };
+    bytes[at + MARK.len() + 8..at + version.len()].fill(0);
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let older = folder.path().join("libipaddr.so");
+    fs::write(&older, bytes).expect("the directory is ours");
+    let process = Shim::without()
+        .preload_after(older)
+        .var("IPADDR_POLICY_DIR", ctl.0.path().to_str().expect("UTF-8"))
+        .cgroup(&group)
+        .on_demand();
+    let columns = ["yes", "-", "127.0.0.2"];
+    assert_version(&ctl, process.pid(), "on_demand", &group, columns);
+    drop(process);
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("ASCII")
 }
 
 /// What may not be read is said to be so.

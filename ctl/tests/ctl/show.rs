@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use shim_tests::{Shim, skip};
 
-use super::command::{Ctl, SYSTEM, UNUSABLE, USAGE};
+use super::command::{Ctl, SYSTEM, UNUSABLE, USAGE, VERSION};
 
 fn tree() -> Ctl {
     let ctl = Ctl::new();
@@ -209,7 +209,7 @@ fn a_process_and_its_variables() {
     let shown = super::command::Said::of(&command.output().expect("it starts")).fine();
     for line in [
         format!("process {pid} (on_demand)"),
-        "library: loaded, latched 127.0.0.9|127.0.0.9-127.0.0.9;-".to_owned(),
+        format!("library: loaded ({VERSION}), latched 127.0.0.9|127.0.0.9-127.0.0.9;-"),
         format!("IPADDR_POLICY_DIR={}", ctl.0.path().display()),
         "IPADDR_IPV4=127.0.0.9".to_owned(),
         "IPv4: 127.0.0.9, by the latch".to_owned(),
@@ -222,6 +222,7 @@ fn a_process_and_its_variables() {
             .expect("JSON");
     assert_eq!(json["process"]["latch"], "127.0.0.9|127.0.0.9-127.0.0.9;-");
     assert_eq!(json["process"]["library"], true);
+    assert_eq!(json["process"]["version"], VERSION);
     assert_eq!(json["process"]["variables"]["IPADDR_IPV4"], "127.0.0.9");
 }
 
