@@ -5,9 +5,10 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use ipaddr_policy::Policy;
+use ipaddr_policy::levels::Unusable;
 use once_cell::race::OnceRef;
 
-use crate::levels::{self, Scratch};
+use crate::levels::{self, Failure, Query, Scratch};
 use crate::settings;
 use crate::{exec, latch_text, loaded, log, memory};
 
@@ -17,8 +18,9 @@ pub enum Assignment {
     Unrestricted,
     /// The policy that it will have for life.
     Restricted(&'static Policy<'static>),
-    /// There is a policy that can't be used: every call is refused. Not for life; a policy that
-    /// was caught half-written, or a process out of descriptors, recovers.
+    /// There is a policy that can't be used, or it couldn't be read from the beginning: every call
+    /// is refused. Not for life; a policy that was caught half-written, or a process out of
+    /// descriptors, recovers.
     Unusable,
 }
 
@@ -28,6 +30,9 @@ static LATCH: OnceRef<'static, Policy<'static>> = OnceRef::new();
 
 /// Memory for the next look, so that not every one has to map its own.
 static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
+
+/// In bytes, for a message.
+const SCRATCH_LEN: u32 = size_of::<Scratch>() as u32;
 
 /// The assignment. Until there is one, each call looks again, so that one written later, or a move
 /// into a restricted cgroup, takes effect as it would in the kernel.
@@ -64,8 +69,11 @@ const SENDS_A_LOOK: u32 = 1024;
 
 static SENDS: AtomicU32 = AtomicU32::new(0);
 
-/// Whether the last look found a policy that can't be used.
+/// Whether the last query found a policy that can't be used, or was the first and couldn't be made.
 static UNUSABLE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the last query that could be made found no assignment.
+static UNRESTRICTED: AtomicBool = AtomicBool::new(false);
 
 /// At load: takes the first look, and sees to it that what is found sticks across execve(2).
 pub fn load() {
@@ -120,19 +128,32 @@ pub fn latched() -> Option<&'static Policy<'static>> {
 
 #[cold]
 fn look() -> Assignment {
-    let assignment = read();
-    let unusable = matches!(assignment, Assignment::Unusable);
-    UNUSABLE.store(unusable, Ordering::Relaxed);
+    let stays_unrestricted = UNRESTRICTED.load(Ordering::Relaxed);
+    let assignment = match read(&Query::new(stays_unrestricted)) {
+        Ok(assignment) => assignment,
+        // Having used up its descriptors, a process would lose its network for no fault of its
+        // policy: nothing is known to be assigned to it.
+        Err(Failure::NoDescriptor) if stays_unrestricted => return Assignment::Unrestricted,
+        Err(Failure::NoDescriptor | Failure::Unusable) => Assignment::Unusable,
+    };
+    let is = |unusable, unrestricted| {
+        UNUSABLE.store(unusable, Ordering::Relaxed);
+        UNRESTRICTED.store(unrestricted, Ordering::Relaxed);
+    };
+    match assignment {
+        Assignment::Unrestricted => is(false, true),
+        Assignment::Unusable => is(true, false),
+        Assignment::Restricted(_) => is(false, false),
+    }
     assignment
 }
 
-fn read() -> Assignment {
+fn read(query: &Query) -> Result<Assignment, Failure> {
     let settings = settings::get();
     // The usual case where the library is loaded and not used: no directory, no variable. One
     // system call tells.
-    let Ok(directory) = levels::find_directory(settings) else {
-        return Assignment::Unusable;
-    };
+    let found = levels::find_directory(settings, query);
+    let directory = found.map_err(|Unusable| Failure::Unusable)?;
     let variables = [
         settings.ipv4,
         settings.ipv6,
@@ -140,22 +161,24 @@ fn read() -> Assignment {
         settings.require,
     ];
     if directory.is_none() && variables.iter().all(Option::is_none) {
-        return Assignment::Unrestricted;
+        return Ok(Assignment::Unrestricted);
     }
     let Some(mut scratch) = take_scratch() else {
-        return Assignment::Unusable;
+        let expected = ": there is no memory to read it in: expected ";
+        log::mistake(&("the policy", expected, SCRATCH_LEN, " bytes"));
+        return Err(Failure::Unusable);
     };
     // SAFETY: taken, so ours alone until it is given back or latched.
-    let read = unsafe { levels::read(settings, directory.as_ref(), scratch.as_mut()) };
-    if read.is_err() {
+    let read = unsafe { levels::read(settings, directory.as_ref(), query, scratch.as_mut()) };
+    if let Err(failure) = read {
         give_back(scratch);
-        return Assignment::Unusable;
+        return Err(failure);
     }
     // SAFETY: as above; from here on only read, and if latched never given back.
     let policy: &'static Policy<'static> = unsafe { &(*scratch.as_ptr()).policy };
     if policy.is_unassigned() {
         give_back(scratch);
-        return Assignment::Unrestricted;
+        return Ok(Assignment::Unrestricted);
     }
     match LATCH.set(policy) {
         Ok(()) => {
@@ -169,9 +192,8 @@ fn read() -> Assignment {
         Err(_) => give_back(scratch),
     }
     // What the latch holds, which may be another thread's.
-    LATCH
-        .get()
-        .map_or(Assignment::Unusable, Assignment::Restricted)
+    let policy = LATCH.get().ok_or(Failure::Unusable)?;
+    Ok(Assignment::Restricted(policy))
 }
 
 fn take_scratch() -> Option<NonNull<Scratch>> {

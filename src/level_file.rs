@@ -7,6 +7,7 @@ use ipaddr_policy::trust::{FileProblem, Status, Trusted};
 
 use crate::errno::Errno;
 use crate::file::{self, File};
+use crate::levels::Query;
 
 /// Room for the path of a file, and behind it for the text of any.
 pub const TEXT_LEN: usize = libc::PATH_MAX as usize + FileName::Rules.limit() as usize;
@@ -17,6 +18,8 @@ pub struct LevelFiles<'a> {
     pub memory: &'a mut [u8],
     /// Who may own what is read.
     pub trusted: Trusted,
+    /// Is told of files that can't be read.
+    pub query: &'a Query,
 }
 
 impl Files for LevelFiles<'_> {
@@ -44,7 +47,10 @@ impl Files for LevelFiles<'_> {
             }
             // Removed meanwhile.
             Err(Errno(libc::ENOENT)) => Ok(None),
-            Err(errno) => Err(errno.into()),
+            Err(errno) => {
+                self.query.note(errno);
+                Err(errno.into())
+            }
             Ok(Err(FileProblem::Unreadable(ipaddr_policy::errno::Errno(libc::EFBIG)))) => {
                 Err(FileProblem::TooLarge)
             }

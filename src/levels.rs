@@ -1,5 +1,6 @@
 //! What a process's policy is read from: its files, its variables and its cgroup.
 
+use core::cell::Cell;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -54,19 +55,62 @@ struct RuleMemory {
     names: [u8; memory::MAX_NAMES],
 }
 
-/// Writes to the log, once for each reason.
-struct Log;
+/// Why there is no policy.
+pub enum Failure {
+    /// It can't be used; why has been said.
+    Unusable,
+    /// The process or the machine has no descriptor left to read it by (`EMFILE`, `ENFILE`).
+    NoDescriptor,
+}
 
-impl Mistakes for Log {
-    fn take(&self, why: &impl Text) {
-        log::mistake(why);
+/// A query for the policy.
+pub struct Query {
+    /// Whether the process stays unrestricted if no descriptor is left.
+    stays_unrestricted: bool,
+    /// Whether none is left.
+    lacks_descriptor: Cell<bool>,
+}
+
+impl Query {
+    /// A new one.
+    pub const fn new(stays_unrestricted: bool) -> Self {
+        Self {
+            stays_unrestricted,
+            lacks_descriptor: Cell::new(false),
+        }
+    }
+
+    /// Logs why a policy can't be used.
+    fn unusable(&self, why: &impl Text) -> Unusable {
+        self.take(why);
+        Unusable
+    }
+
+    /// Of each file that can't be read, why.
+    pub fn note(&self, errno: Errno) {
+        if matches!(errno, Errno(libc::EMFILE | libc::ENFILE)) {
+            self.lacks_descriptor.set(true);
+        }
+    }
+
+    const fn failure(&self, _: Unusable) -> Failure {
+        if self.lacks_descriptor.get() {
+            Failure::NoDescriptor
+        } else {
+            Failure::Unusable
+        }
     }
 }
 
-/// Logs why a policy can't be used.
-fn unusable(why: &impl Text) -> Unusable {
-    Log.take(why);
-    Unusable
+impl Mistakes for Query {
+    /// Writes to the log, once for each reason.
+    fn take(&self, why: &impl Text) {
+        if self.lacks_descriptor.get() && self.stays_unrestricted {
+            log::unreadable(why);
+        } else {
+            log::mistake(why);
+        }
+    }
 }
 
 /// The policy directory.
@@ -80,12 +124,12 @@ pub struct Directory {
 /// # Errors
 /// What lies in it can't be used, or `$IPADDR_POLICY_DIR` is no absolute path, as it has to be,
 /// because the program may change its working directory.
-pub fn find_directory(settings: &Settings) -> Result<Option<Directory>, Unusable> {
+pub fn find_directory(settings: &Settings, query: &Query) -> Result<Option<Directory>, Unusable> {
     let path = match settings.policy_dir {
         None => DEFAULT_POLICY_DIR,
         Some(path) if path.to_bytes().starts_with(b"/") => path,
         Some(path) => {
-            return Err(unusable(&(
+            return Err(query.unusable(&(
                 "IPADDR_POLICY_DIR: \"",
                 Printable(path.to_bytes()),
                 "\": expected an absolute path",
@@ -101,7 +145,7 @@ pub fn find_directory(settings: &Settings) -> Result<Option<Directory>, Unusable
                 depth: 0,
                 name: FileName::Rules,
             };
-            Err(unusable(&BadDirectory(file, problem)))
+            Err(query.unusable(&BadDirectory(file, problem)))
         }
     }
 }
@@ -117,11 +161,13 @@ pub fn find_directory(settings: &Settings) -> Result<Option<Directory>, Unusable
 pub unsafe fn read(
     settings: &Settings,
     directory: Option<&Directory>,
+    query: &Query,
     scratch: &mut Scratch,
-) -> Result<(), Unusable> {
+) -> Result<(), Failure> {
     let (cgroup, free) = match directory {
         Some(directory) => {
-            let (cgroup, free) = own_cgroup(settings, &mut scratch.text)?;
+            let own = own_cgroup(settings, query, &mut scratch.text);
+            let (cgroup, free) = own.map_err(|unusable| query.failure(unusable))?;
             (Some((directory.path.to_bytes(), cgroup)), free)
         }
         None => (None, &mut scratch.text[..]),
@@ -138,6 +184,7 @@ pub unsafe fn read(
     let mut files = LevelFiles {
         memory: free,
         trusted: directory.map_or(nobody, |directory| directory.trusted),
+        query,
     };
     // SAFETY: the caller's promise: the memory stays where it is, and is used by this policy only.
     let memory = unsafe { &mut *ptr::from_mut(&mut scratch.rule_memory) };
@@ -149,7 +196,8 @@ pub unsafe fn read(
         names: &mut memory.names,
     });
     let (level, policy) = (&mut scratch.level, &mut scratch.policy);
-    let read = levels::read(&given, &mut files, &Log, level, policy, rules)?;
+    let read = levels::read(&given, &mut files, query, level, policy, rules)
+        .map_err(|unusable| query.failure(unusable))?;
     policy.rules = read.rules.map(|rules| {
         // SAFETY: as above.
         unsafe { &*ptr::from_mut(scratch.rules.write(rules)) }
@@ -163,6 +211,7 @@ pub unsafe fn read(
 /// The path of the process's cgroup, and what is left of `memory`.
 fn own_cgroup<'a>(
     settings: &Settings,
+    query: &Query,
     memory: &'a mut [u8],
 ) -> Result<(&'a [u8], &'a mut [u8]), Unusable> {
     let place = Printable(CGROUP_FILE.to_bytes());
@@ -170,7 +219,8 @@ fn own_cgroup<'a>(
     let length = File::read(CGROUP_FILE, buffer, |_| Ok::<_, Errno>(()))
         .flatten()
         .map_err(|errno| {
-            unusable(&(
+            query.note(errno);
+            query.unusable(&(
                 place,
                 ": ",
                 errno,
@@ -180,5 +230,8 @@ fn own_cgroup<'a>(
     let (text, free) = memory.split_at_mut_checked(length).ok_or(Unusable)?;
     let controller = settings.cgroup_controller.map(CStr::to_bytes);
     let path = cgroup::path(text, controller);
-    Ok((path.map_err(|error| unusable(&(place, ":", error)))?, free))
+    Ok((
+        path.map_err(|error| query.unusable(&(place, ":", error)))?,
+        free,
+    ))
 }

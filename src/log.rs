@@ -236,14 +236,28 @@ pub fn error(text: &impl Text) {
 /// A policy that can't be used: said once, and again only if the reason changes.
 #[cold]
 pub fn mistake(why: &impl Text) {
+    once(Level::Error, why, "; every use of IPv4 and IPv6 is refused");
+}
+
+/// A policy that can't be read now, of a process that was unrestricted: said once likewise.
+#[cold]
+pub fn unreadable(why: &impl Text) {
+    once(
+        Level::Info,
+        why,
+        "; the process stays unrestricted until it can be read",
+    );
+}
+
+fn once(level: Level, why: &impl Text, effect: &str) {
     static SAID: AtomicU64 = AtomicU64::new(0);
-    if !wants(Level::Error) || LEFT.load(Ordering::Relaxed) {
+    if !wants(level) || LEFT.load(Ordering::Relaxed) {
         return;
     }
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
-    why.write(&mut hash);
+    (why, effect).write(&mut hash);
     if SAID.swap(hash.0, Ordering::Relaxed) != hash.0 {
-        line(&(why, "; every use of IPv4 and IPv6 is refused"));
+        line(&(why, effect));
     }
 }
 

@@ -205,13 +205,19 @@ impl Shim {
     /// Starts `on_demand`, which does one call for each line that it gets.
     #[must_use]
     pub fn on_demand(&self) -> OnDemand {
+        self.on_demand_by("on_demand")
+    }
+
+    /// Starts another program of the C harness that answers each line with one.
+    #[must_use]
+    pub fn on_demand_by(&self, program: &str) -> OnDemand {
         let mut child = self
-            .command(artifacts::harness("on_demand"))
+            .command(artifacts::harness(program))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("on_demand starts");
+            .expect("the program starts");
         let input = child.stdin.take().expect("piped");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut process = OnDemand {

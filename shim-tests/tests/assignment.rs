@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use shim_tests::{Cgroup, PolicyDir, Shim, skip};
+use shim_tests::{Cgroup, PolicyDir, Shim, harness, skip};
 
 /// The address that a wildcard bind ends up with, or the errno.
 fn address(shim: &Shim) -> String {
@@ -203,6 +203,126 @@ fn a_policy_that_is_repaired() {
     assert_eq!(process.bind_wildcard(), "127.0.0.7");
     let err = process.end();
     assert_eq!(err.matches("holds no entry").count(), 1, "said once: {err}");
+}
+
+/// What a process calls that has no descriptor left to read anything by.
+const CALLS: [&str; 4] = ["bind", "connect", "listen", "send"];
+
+#[test]
+fn no_descriptor_left_in_an_unrestricted_process() {
+    let policy = PolicyDir::new();
+    let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
+    process.ask("descriptors");
+    for call in CALLS {
+        let answer = process.ask(call);
+        assert!(answer.starts_with("0 "), "{call}: {answer}");
+    }
+    // What it can't read it doesn't know of; for how long is its own affair.
+    policy.write("", "ipv4", "127.0.0.7\n");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    process.ask("restore");
+    assert!(process.ask("bind").starts_with("0 127.0.0.7 "));
+    // Nor does it lose what it has.
+    process.ask("descriptors");
+    for call in CALLS {
+        let answer = process.ask(call);
+        assert!(answer.starts_with("0 127.0.0.7 "), "{call}: {answer}");
+    }
+    assert_eq!(process.end(), "");
+}
+
+/// A file that assigns nothing was read before; in the log stands that it can't be read now.
+#[test]
+fn no_descriptor_left_is_said() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "0.0.0.0\n");
+    let shim = Shim::policy(policy.path()).var("IPADDR_LOG", "info");
+    let mut process = shim.on_demand_by("exhausted");
+    process.ask("descriptors");
+    for call in CALLS {
+        let answer = process.ask(call);
+        assert!(answer.starts_with("0 "), "{call}: {answer}");
+    }
+    let err = process.end();
+    let message = "/proc/self/cgroup: too many open files: expected a readable file, for there is \
+                   a policy directory; the process stays unrestricted until it can be read";
+    assert_eq!(err.matches(message).count(), 1, "said once: {err}");
+}
+
+/// At the first query nothing is known: it is refused, and recovers.
+#[test]
+fn no_descriptor_left_from_the_beginning() {
+    let policy = PolicyDir::new();
+    let shim = Shim::policy(policy.path()).preload_after(harness("exhausted_library"));
+    let refused = |assigned| {
+        let mut process = shim.on_demand_by("exhausted");
+        for call in CALLS {
+            let answer = process.ask(call);
+            assert!(answer.starts_with("EPERM "), "{call}: {answer}");
+        }
+        process.ask("restore");
+        assert_eq!(process.ask("bind").split(' ').nth(1), Some(assigned));
+        process.ask("descriptors");
+        assert_eq!(process.ask("bind").split(' ').nth(1), Some(assigned));
+        let err = process.end();
+        let message = "/proc/self/cgroup: too many open files: expected a readable file";
+        assert_eq!(err.matches(message).count(), 1, "said once: {err}");
+    };
+    refused("0.0.0.0");
+    policy.write("", "ipv4", "127.0.0.7\n");
+    refused("127.0.0.7");
+}
+
+/// Where the last query found a policy that can't be used, the next one that can't be made changes
+/// nothing.
+#[test]
+fn no_descriptor_left_in_a_process_that_is_refused() {
+    let policy = PolicyDir::new();
+    let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    policy.write("", "ipv4", "");
+    assert!(process.ask("bind").starts_with("EPERM "));
+    process.ask("descriptors");
+    assert!(process.ask("bind").starts_with("EPERM "));
+    policy.write("", "ipv4", "0.0.0.0\n");
+    assert!(process.ask("bind").starts_with("EPERM "));
+    process.ask("restore");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    process.ask("descriptors");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+}
+
+/// Without memory every call is refused, whatever was before: only descriptors are an exception.
+#[test]
+fn no_memory_left() {
+    let folder = PolicyDir::new();
+    let shim = Shim::policy(&folder.path().join("later"));
+    let mut process = shim.on_demand_by("exhausted");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    process.ask("memory");
+    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    folder.write("later", "ipv4", "127.0.0.7\n");
+    assert!(process.ask("bind").starts_with("EPERM "));
+    process.ask("restore");
+    assert!(process.ask("bind").starts_with("0 127.0.0.7 "));
+    let err = process.end();
+    assert!(err.contains("there is no memory to read it in"), "{err}");
+}
+
+/// The same where its cgroup can't be told.
+#[test]
+fn no_proc_is_mounted() {
+    if !skip::root_for("mounts") || !skip::command("unshare") {
+        return;
+    }
+    let policy = PolicyDir::new();
+    let script = "mount -t tmpfs none /proc && exec \"$@\"";
+    let shim = Shim::policy(policy.path()).by(&["unshare", "--mount", "sh", "-c", script, "sh"]);
+    let mut process = shim.on_demand();
+    assert_eq!(process.bind_wildcard(), "EPERM");
+    let err = process.end();
+    let message = "/proc/self/cgroup: no such file: expected a readable file";
+    assert!(err.contains(message), "{err}");
 }
 
 #[test]
