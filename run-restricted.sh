@@ -127,7 +127,8 @@ Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned a
                   the same, but make it first if it isn't there
   --log LEVEL     off, error, info or debug; sets IPADDR_LOG
   --allow-unassigned
-                  run COMMAND even if nothing is assigned
+                  run COMMAND even if nothing is assigned (otherwise IPADDR_REQUIRE=1 is set, unless
+                  the environment has IPADDR_REQUIRE=0)
   --force         that, and run COMMAND even if it isn't covered
   -h, --help      this text
   --version       the version of this script, and of the library that it would use
@@ -208,7 +209,7 @@ plan() {
     need env sh readlink sed od dd head tr
     [ -z "$policy" ] || absolute_policy
     settle_ipv6
-    something_is_assigned
+    settle_require
     find_library
     compose_preload
     [ "$mode" = source ] || check_command "$1"
@@ -289,13 +290,13 @@ settle_ipv6() {
     fi
 }
 
-# A command that is to be restricted and isn't would be a surprise.
-something_is_assigned() {
-    directory=${policy:-${IPADDR_POLICY_DIR-/etc/ipaddr}}
-    if [ -n "$ip$ip6${IPADDR_IPV4+set}${IPADDR_IPV6+set}${IPADDR_LATCH+set}$unassigned" ] || [ -e "$directory" ]; then
-        return
+# Sets $require: with 1 the library takes it for a mistake that nothing is assigned.
+settle_require() {
+    require=${IPADDR_REQUIRE:-1}
+    if [ -n "$unassigned" ]; then
+        require=
+        unset IPADDR_REQUIRE
     fi
-    fail 125 "nothing is assigned: expected --ip, --ip6, IPADDR_IPV4, IPADDR_IPV6 or the directory $directory"
 }
 
 # The file that this shell runs. bash looks for it in PATH too.
@@ -372,8 +373,10 @@ version() {
         mode=source
         need readlink tr sed
         find_library
-        carried=$(tr -c '[:print:]' '\n' <"$library" |
-            sed -n 's/.*\(libipaddr [0-9][0-9A-Za-z.+-]*\).*/\1/p')
+        carried=$(tr -c '[:print:]' '\n' <"$library" | sed -n '/libipaddr [0-9]/{
+            s/.*\(libipaddr [0-9]*\.[0-9]*\.[0-9]*\).*/\1/p
+            q
+        }')
         [ -n "$carried" ] || fail 125 "$library: tells no version: expected libipaddr and a number in it"
         printf '%s (%s)\n' "$carried" "$library"
     )
@@ -652,32 +655,47 @@ not_under_library() {
     fail 125 "${cgroup:+$option $cgroup: }sh can't be run under $library: $said"
 }
 
-# The library says at load what is wrong with the policy; so a shell is run first, in the cgroup.
+# The library says at load what is wrong with the policy, and in the same way that nothing is
+# assigned; so a shell is run first, in the cgroup.
 probe() {
-    said=$(under_library "IPADDR_CHECK_COMMAND=$(command -v sh)" \
+    said=$(under_library "IPADDR_CHECK_COMMAND=$(command -v sh)" ${require:+"IPADDR_REQUIRE=$require"} \
         ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} ${policy:+"IPADDR_POLICY_DIR=$policy"}) ||
         not_under_library
-    case $said in
-    *ipaddr\[*) ;;
-    *)
+    # A variable of another name is no reason by itself, but may be why there is one.
+    mistakes=$(printf '%s\n' "$said" | sed -n '
+        s/; every use of IPv4 and IPv6 is refused$//
+        '"${ip:+s/^\(ipaddr.*\]: \)IPADDR_IPV4:/\1--ip:/}"'
+        '"${ip6:+s/^\(ipaddr.*\]: \)IPADDR_IPV6:/\1--ip6:/}"'
+        s/^ipaddr\[[0-9]*]: //p') || mistakes=$said
+    if [ -z "$(printf '%s\n' "$mistakes" | sed '/: is no variable of libipaddr: /d')" ]; then
         is_loaded || [ -n "$force" ] || not_loaded 'whether the policy is right'
         return 0
+    fi
+    unmake_cgroup
+    fail 125 "$(explain_mistakes)"
+}
+
+# What can be done where nothing is assigned.
+explain_mistakes() {
+    case $mistakes in
+    *': nothing is assigned'*) ;;
+    *)
+        printf '%s\n' "$mistakes"
+        return
         ;;
     esac
-    unmake_cgroup
-    said=$(printf '%s\n' "$said" | sed '
-        /^loaded$/d
-        s/^ipaddr\[[0-9]*]: //
-        s/; every use of IPv4 and IPv6 is refused$//
-        '"${ip:+s/^IPADDR_IPV4:/--ip:/}"'
-        '"${ip6:+s/^IPADDR_IPV6:/--ip6:/}") || fail 125 "$said"
-    fail 125 "$said"
+    hint='set by --ip and --ip6; with --allow-unassigned it runs unrestricted'
+    # shellcheck disable=SC2031
+    [ "$mode" = command ] || hint='with IPADDR_REQUIRE=0 it may be so'
+    [ -z "${SUDO_UID-}" ] || hint="$hint; sudo clears the environment, but not options"
+    printf '%s (%s)\n' "$mistakes" "$hint" | sed 's/^IPADDR_REQUIRE: //'
 }
 
 # Prints the assignments, and for a calling shell run_restricted_off, which takes them back.
 # shellcheck disable=SC2031 # that was for an answer
 print_lines() {
     [ -z "$leave_ipv6" ] || echo 'unset IPADDR_IPV6'
+    [ -z "$unassigned" ] || echo 'unset IPADDR_REQUIRE'
     for name in LD_PRELOAD IPADDR_IPV4 IPADDR_IPV6 IPADDR_POLICY_DIR IPADDR_CGROUP_CONTROLLER \
         IPADDR_LOG IPADDR_LOG_FILE IPADDR_REQUIRE; do
         variable "$name"
@@ -695,6 +713,7 @@ variable() {
     IPADDR_IPV6) value=${ip6:-$3} ;;
     IPADDR_POLICY_DIR) value=${policy:-$3} ;;
     IPADDR_LOG) value=${log:-$3} ;;
+    IPADDR_REQUIRE) value=$require ;;
     *) value=$3 ;;
     esac
     # Set to nothing is set too: the library refuses it rather than take it for unset.

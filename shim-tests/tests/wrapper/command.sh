@@ -12,8 +12,11 @@ done
 # IPADDR_LATCH is the library's own.
 check 'command: nothing else of ours' '' "$(printf '%s\n' "$out" |
     grep -e ^IPADDR_ -e ^LD_PRELOAD -e ^RUN_RESTRICTED -e ^run_restricted |
-    grep -v -e ^LD_PRELOAD= -e ^IPADDR_IPV4= -e ^IPADDR_IPV6= -e ^IPADDR_LOG= -e ^IPADDR_POLICY_DIR= \
+    grep -v -e ^LD_PRELOAD= -e ^IPADDR_IPV4= -e ^IPADDR_IPV6= -e ^IPADDR_LOG= \
+        -e ^IPADDR_POLICY_DIR= -e ^IPADDR_REQUIRE= -e ^IPADDR_LATCH= \
         -e ^IPADDR_LATCH=)"
+holds 'command: --log info tells what is assigned' "$err" ': IPv4 127.0.0.2 by IPADDR_IPV4:1, IPv6 none by'
+try wrapper --ip 127.0.0.2 env
 check 'command: says nothing' '' "$err"
 
 # The library is in the process, not just in the environment.
@@ -68,3 +71,14 @@ for option in --help -h; do
     check "command: $option: status" 0 "$status"
     holds "command: $option" "$out" './run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080'
 done
+
+# The script and the library tell their versions, which are the workspace's.
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+try wrapper --version
+check 'command: --version' "0 run-restricted.sh $version
+libipaddr $version ($bin/libipaddr.so)" "$status $out"
+cp /bin/true "$work/true.so"
+RUN_RESTRICTED_LIBRARY="$work/true.so" try wrapper --version
+check 'command: --version of another file: status' 125 "$status"
+holds 'command: --version of another file' "$err" "$work/true.so: tells no version"
+rm "$work/true.so"

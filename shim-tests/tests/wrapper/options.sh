@@ -39,9 +39,41 @@ refused 'options: --ip6' 125 '--ip6:1: "10.0.0.5": is of another address family:
 refused 'options: --ip with an empty entry' 125 '--ip:2: holds no entry: expected' --ip 10.0.0.5, "$ran"
 IPADDR_IPV4='' refused 'options: an empty IPADDR_IPV4' 125 'IPADDR_IPV4:1: holds no entry' "$ran"
 
-refused 'options: nothing is assigned' 125 'nothing is assigned: expected --ip' "$ran"
-try wrapper --force sh -c 'echo "$LD_PRELOAD"'
-check 'options: nothing is assigned, --force' "$bin/libipaddr.so" "$out"
+# Nothing is assigned: by nobody, by a word that says so, or by a policy that has nothing for this cgroup.
+mkdir -p "$work/empty" "$work/others/ipaddr-test-no-such-cgroup"
+echo 127.0.0.9 >"$work/others/ipaddr-test-no-such-cgroup/ipaddr.ipv4"
+expected=': expected IPADDR_IPV4, IPADDR_IPV6 or a policy directory (set by --ip and --ip6; with --allow-unassigned'
+refused 'options: nothing is assigned' 125 "nothing is assigned$expected" "$ran"
+refused 'options: --ip 0.0.0.0' 125 "nothing is assigned$expected" --ip 0.0.0.0 "$ran"
+refused 'options: --ip 0.0.0.0 and --ip6 ::' 125 "nothing is assigned$expected" --ip 0.0.0.0 --ip6 :: "$ran"
+for directory in empty others; do
+    refused "options: nothing is assigned by $directory" 125 "nothing is assigned to cgroup " \
+        --policy "$work/$directory" "$ran"
+    IPADDR_POLICY_DIR="$work/$directory" refused "options: nothing is assigned by $directory of the environment" \
+        125 " in $work/$directory: expected a file of it or of a cgroup around it" "$ran"
+done
+SUDO_UID=1 refused 'options: nothing is assigned, by sudo' 125 'sudo clears the environment, but not options' "$ran"
+for option in --allow-unassigned --force; do
+    for words in '' '--ip 0.0.0.0' "--policy $work/others"; do
+        # shellcheck disable=SC2086 # words
+        IPADDR_REQUIRE=1 try wrapper $option $words sh -c 'echo "$LD_PRELOAD ${IPADDR_REQUIRE-unset}"'
+        check "options: $option $words" "$bin/libipaddr.so unset" "$out"
+    done
+done
+IPADDR_REQUIRE=0 try wrapper sh -c 'echo "$LD_PRELOAD $IPADDR_REQUIRE"'
+check 'options: IPADDR_REQUIRE=0' "$bin/libipaddr.so 0" "$out"
+IPADDR_REQUIRE=no refused 'options: IPADDR_REQUIRE=no' 125 'IPADDR_REQUIRE: "no": expected 1 or 0' --ip 127.0.0.2 "$ran"
+IPADDR_REQUIRE='' try wrapper --ip 127.0.0.2 sh -c 'echo "$IPADDR_REQUIRE"'
+check 'options: it is required' 1 "$out"
+rm -r "$work/empty" "$work/others"
+
+# A misspelt variable is no reason not to run, but is told where it may be the reason for another.
+IPADDR_IPV_4=127.0.0.3 try wrapper --ip 127.0.0.2 sh -c 'echo "$IPADDR_IPV4"'
+check 'options: a misspelt variable' '0 127.0.0.2 ' "$status $out $err"
+IPADDR_IPV_4=127.0.0.3 try wrapper "$ran"
+check 'options: a misspelt variable, and nothing is assigned: status' 125 "$status"
+holds 'options: a misspelt variable, and nothing is assigned' "$err" 'IPADDR_IPV_4: is no variable of libipaddr'
+holds 'options: a misspelt variable, and nothing is assigned: that' "$err" 'nothing is assigned'
 
 # Who gives an IPv4 address alone gets no other, of IPv6 either.
 ipv6='echo "${IPADDR_IPV6-unset}"'

@@ -28,7 +28,21 @@ calling 'set -eu
 . "$IT"
 env | grep -e ^LD_PRELOAD -e ^IPADDR_IPV4' nothing
 check 'sourced: nothing is assigned: status' 125 "$status"
-holds 'sourced: nothing is assigned' "$err" 'nothing is assigned: expected --ip'
+holds 'sourced: nothing is assigned' "$err" \
+    'nothing is assigned: expected IPADDR_IPV4, IPADDR_IPV6 or a policy directory (with IPADDR_REQUIRE=0 it may be so)'
+calling 'IPADDR_REQUIRE=0
+. "$IT"
+echo "$LD_PRELOAD"; run_restricted_off; echo "$IPADDR_REQUIRE $(env | grep -c ^IPADDR_REQUIRE)"'
+check 'sourced: nothing is assigned, and need not be' "$bin/libipaddr.so
+0 0" "$out"
+calling 'IPADDR_IPV4=0.0.0.0
+. "$IT"
+echo "$? ${LD_PRELOAD-unset}"'
+check 'sourced: 0.0.0.0' '125 unset' "$out"
+calling 'IPADDR_IPV4=127.0.0.2
+. "$IT"; env | grep ^IPADDR_REQUIRE; run_restricted_off; echo "${IPADDR_REQUIRE-unset}"'
+check 'sourced: it is required' 'IPADDR_REQUIRE=1
+unset' "$out"
 
 # From here on the address is in the environment, as a container has it.
 export IPADDR_IPV4=127.0.0.2
@@ -61,7 +75,8 @@ names "$0.after"
 diff "$0.before" "$0.after" | sed -n "s/^[<>] //p" | grep -e restricted -e LD_ -e IPADDR -e ^[a-z]
 case ${BASH_VERSION-} in "") ;; *) declare -F ;; esac'
 printf '%s\n' "$out" >"$work/left"
-check 'sourced: what is left' LD_PRELOAD \
+check 'sourced: what is left' 'IPADDR_REQUIRE
+LD_PRELOAD' \
     "$(grep -v -e '^declare -f run_restricted_off' -e '^declare -f names' -e ^run_restricted_off "$work/left")"
 
 calling 'set -- one "two  three" "*"
