@@ -1,7 +1,7 @@
 //! bind(2)
 
 use core::ffi::{c_int, c_void};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
@@ -10,6 +10,7 @@ use libc::{sockaddr, socklen_t};
 use crate::assignment::{self, Assignment};
 use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
+use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::{datagrams, log, protocol, quiet, real, socket};
@@ -37,12 +38,16 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
     let failed = frame.result(result) < 0;
-    if let Afterwards::LogBind { asked, address } = frame.afterwards {
-        if failed {
-            log_failure(frame.fd(), asked, address, Errno::get());
-        } else {
-            log::bound("bind", frame.fd(), asked, address);
-        }
+    if let Afterwards::LogBind(wildcard) = frame.afterwards
+        && (failed || log::wants(Level::Info))
+    {
+        // SAFETY: a sockaddr was taken: it was judged.
+        log_outcome(
+            frame.fd(),
+            unsafe { frame.taken_sockaddr() },
+            wildcard,
+            failed,
+        );
     }
     if failed {
         datagrams::note_bind_failed(frame.fd());
@@ -50,18 +55,26 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     result
 }
 
-/// The kernel refuses a bind that passes the rules. To an address that isn't assigned it is the
+/// What the kernel has made of a bind. One that it refuses to an address that isn't assigned is the
 /// program's affair.
 #[cold]
-fn log_failure(fd: c_int, asked: SocketAddr, address: IpAddr, errno: Errno) {
-    let family = Family::of(address);
-    let is_listed = |policy: &Policy<'_>| {
+fn log_outcome(fd: c_int, sockaddr: &Sockaddr, wildcard: Option<Family>, failed: bool) {
+    let Some(local) = sockaddr.bind_endpoint() else {
+        return;
+    };
+    let (address, family) = (local.ip(), Family::of(local.ip()));
+    let asked = wildcard.map_or(local, |family| {
+        SocketAddr::new(family.address(0), local.port())
+    });
+    let is_assigned = |policy: &Policy<'_>| {
         !policy.family(family).is_unassigned() && address != family.loopback()
     };
-    if address != asked.ip() || assignment::latched().is_some_and(is_listed) {
-        log::not_bound("bind", fd, asked, address, errno);
+    if !failed {
+        log::bound("bind", fd, asked, address);
+    } else if wildcard.is_some() || assignment::latched().is_some_and(is_assigned) {
+        log::not_bound("bind", fd, asked, address, Errno::get());
     } else {
-        log::not_passed("bind", fd, asked, errno);
+        log::not_passed("bind", fd, asked, Errno::get());
     }
 }
 
@@ -84,17 +97,11 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
             if local.port() == 0 && !local.ip().is_unspecified() {
                 quiet::note_chosen_source(fd);
             }
-            Ok(Afterwards::LogBind {
-                asked: local,
-                address: local.ip(),
-            })
+            Ok(Afterwards::LogBind(None))
         }
         Verdict::Rewrite(assigned) => {
             sockaddr.set_address(assigned);
-            Ok(Afterwards::LogBind {
-                asked: local,
-                address: assigned,
-            })
+            Ok(Afterwards::LogBind(Some(Family::of(local.ip()))))
         }
         Verdict::Deny(errno) => Err(Refusal::judged("bind", fd, policy, request, errno)),
     }

@@ -10,7 +10,8 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
-use core::net::{IpAddr, SocketAddr};
+
+use ipaddr_policy::Family;
 
 use crate::errno::Errno;
 use crate::real::Next;
@@ -39,13 +40,9 @@ pub struct Frame {
 pub enum Afterwards {
     /// Nothing.
     Nothing,
-    /// Log what has become of a bind to `address`, where the program has asked for `asked`.
-    LogBind {
-        /// The program's.
-        asked: SocketAddr,
-        /// That or the assigned one; the port is the same.
-        address: IpAddr,
-    },
+    /// Log what has become of a bind to the address in the frame: the wildcard address of this
+    /// family was asked for, or that address itself.
+    LogBind(Option<Family>),
     /// If the connect fails: undo the quiet bind, on a socket of this family.
     UndoQuietBind(c_int),
     /// If `AF_UNSPEC` dissolves the association: undo the quiet bind that outlives it.
