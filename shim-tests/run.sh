@@ -37,6 +37,7 @@ bash bash
 setcap libcap2-bin
 valgrind valgrind
 go golang-go
+php php-cli
 setpriv util-linux
 strace strace
 sudo sudo
@@ -53,6 +54,8 @@ LIBRARIES='
 libjemalloc.so.2 libjemalloc2
 libtcmalloc_minimal.so.4 libtcmalloc-minimal4
 faketime/libfaketimeMT.so.1 libfaketime
+libsocket_wrapper.so libsocket-wrapper
+20220829/curl.so php-curl
 '
 
 failures=
@@ -116,7 +119,7 @@ test_musl() {
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
         --test bad_input --test bind_table --test connect_table --test doors --test rules \
         --test ephemeral_ports --test exec --test guest --test many_datagrams \
-        --test log --test random_calls --test require
+        --test log --test random_calls --test require --test symbols
 }
 
 # A real program of that libc.

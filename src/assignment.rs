@@ -126,6 +126,12 @@ pub fn latched() -> Option<&'static Policy<'static>> {
     LATCH.get()
 }
 
+/// Whether something was assigned at the last look, or a policy found that can't be used: no system
+/// call tells, for what needn't be right at once.
+pub fn is_held() -> bool {
+    LATCH.get().is_some() || UNUSABLE.load(Ordering::Relaxed)
+}
+
 #[cold]
 fn look() -> Assignment {
     let stays_unrestricted = UNRESTRICTED.load(Ordering::Relaxed);

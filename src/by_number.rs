@@ -5,19 +5,8 @@
 //! is the system call: libc's connect is a cancellation point, syscall(2) is none.
 
 use core::ffi::c_long;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::{accept, bind, connect, descriptors, listen, real, send, setsockopt};
-
-/// The next syscall(2) in the symbol search order; until it is looked up, our own.
-static NEXT: AtomicPtr<()> = AtomicPtr::new(system_call as *mut ());
-
-/// Looks the next one up.
-pub fn resolve() {
-    if let Some(next) = real::next_symbol(c"syscall") {
-        NEXT.store(next.cast_mut().cast(), Ordering::Relaxed);
-    }
-}
 
 /// Defines syscall(2) with its doors. The kernel looks at 32 bits of the number. A door's arguments
 /// move down by one register, the sixth comes from the stack or the next register, and the call
@@ -49,7 +38,7 @@ macro_rules! syscall_with_doors {
                 "mov r9, [rsp + 8]",
                 "jmp rax",
                 ".cfi_endproc",
-                next = sym NEXT,
+                next = sym real::SYSCALL,
                 $($door = sym $entry, $number_of = const $number,)+
             );
             #[cfg(target_arch = "aarch64")]
@@ -73,7 +62,7 @@ macro_rules! syscall_with_doors {
                 "mov x5, x6",
                 "br x16",
                 ".cfi_endproc",
-                next = sym NEXT,
+                next = sym real::SYSCALL,
                 $($door = sym $entry, $number_of = const $number,)+
             );
         }
@@ -98,7 +87,7 @@ syscall_with_doors! {
 
 /// syscall(2) for whoever calls it before our constructor, or where there is no other.
 #[unsafe(naked)]
-unsafe extern "C" fn system_call() {
+pub unsafe extern "C" fn system_call() {
     #[cfg(target_arch = "x86_64")]
     core::arch::naked_asm!(
         ".cfi_startproc",

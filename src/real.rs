@@ -1,33 +1,37 @@
 //! The functions that ours stand in front of: the next ones in the symbol search order, libc's or
 //! another preloaded library's.
 
-use core::arch::global_asm;
-use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::ffi::{CStr, c_int, c_long, c_void};
 use core::mem::transmute;
-use core::num::NonZeroUsize;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use libc::{sockaddr, socklen_t};
-use once_cell::race::OnceNonZeroUsize;
 
 use crate::by_number;
 use crate::errno::Errno;
+use crate::objects::{self, Name, Object};
 use crate::sockaddr::Sockaddr;
 use crate::syscall::syscall;
 
-/// Defines the functions that ours stand in front of, and the system call behind each.
+/// Defines the functions that ours stand in front of, and the system call behind each; then those
+/// with no such system call, and what is called where there is no other.
 macro_rules! functions {
-    ($($(#[$doc:meta])+ $name:ident: $function:ident, $symbol:literal, $number:path;)+) => {
+    (
+        $($(#[$doc:meta])+ $name:ident: $function:ident, $symbol:literal, $number:path;)+
+        without: $($other:ident: $other_symbol:literal, $absent:path;)+
+    ) => {
         $(
             $(#[$doc])+
-            pub static $name: Next = Next::new($symbol, system::$function);
+            pub static $name: Next = Next::new($symbol, system::$function as *mut ());
+        )+
+        $(
+            #[doc = concat!("The next ", stringify!($other_symbol))]
+            pub static $other: Next = Next::new($other_symbol, $absent as *mut ());
         )+
 
-        /// Looks all of them up: dlsym(3) may allocate and lock, so not later than at load.
-        pub fn resolve() {
-            $(let _ = $name.address();)+
-            by_number::resolve();
-        }
+        /// Each of them.
+        static ALL: &[&Next] = &[$(&$name,)+ $(&$other,)+];
 
         /// The system calls themselves, without libc: no cancellation points.
         pub mod system {
@@ -74,88 +78,109 @@ functions! {
     PIDFD_GETFD: pidfd_getfd, c"pidfd_getfd", libc::SYS_pidfd_getfd;
     /// setsockopt(2)
     SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
+    without:
+    SYSCALL: c"syscall", by_number::system_call;
+    DLOPEN: c"dlopen", absent::null;
+    DLMOPEN: c"dlmopen", absent::null;
+    DLSYM: c"dlsym", absent::null;
+    DLVSYM: c"dlvsym", absent::null;
 }
 
-/// Six registers in, one out: the system calls take no more than these functions do.
-type SystemCall = unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> isize;
+/// What stands for a function that is nowhere to be found.
+mod absent {
+    use core::ffi::c_void;
+    use core::ptr;
 
-/// A symbol to be looked up behind this library, once.
+    /// For one that returns a pointer.
+    pub unsafe extern "C" fn null() -> *mut c_void {
+        ptr::null_mut()
+    }
+}
+
+/// The next function of its name in the symbol search order behind this library.
+#[repr(C)]
 pub struct Next {
-    name: &'static CStr,
-    /// The system call itself.
-    system: SystemCall,
-    address: OnceNonZeroUsize,
+    /// The function, or, until it is found and where there is none, what stands for it: the system
+    /// call. First, for the entry code.
+    address: AtomicPtr<()>,
+    absent: *mut (),
+    name: Name<'static>,
 }
+
+// SAFETY: the pointer is a function's, which anybody may call.
+unsafe impl Sync for Next {}
 
 impl Next {
-    const fn new(name: &'static CStr, system: SystemCall) -> Self {
+    const fn new(name: &'static CStr, absent: *mut ()) -> Self {
         Self {
-            name,
-            system,
-            address: OnceNonZeroUsize::new(),
+            address: AtomicPtr::new(absent),
+            absent,
+            name: Name::new(name),
         }
     }
 
-    /// Its address, never null. Two threads may both look it up, and find the same: no lock is
-    /// needed.
+    /// Its address, never null.
     pub fn address(&self) -> *const c_void {
-        let look_up = || {
-            let next = next_symbol(self.name).unwrap_or_else(|| self.system());
-            NonZeroUsize::new(next.expose_provenance()).ok_or(())
-        };
-        let address = self.address.get_or_try_init(look_up);
-        address.map_or_else(
-            |()| self.system(),
-            |address| ptr::with_exposed_provenance(address.get()),
-        )
+        if !RESOLVED.load(Ordering::Acquire) {
+            resolve();
+        }
+        self.address.load(Ordering::Relaxed).cast_const().cast()
     }
 
-    fn system(&self) -> *const c_void {
-        self.system as *const c_void
+    fn is_absent(&self) -> bool {
+        ptr::eq(self.address.load(Ordering::Relaxed), self.absent)
+    }
+
+    /// As [`Self::address`], looked up again if it wasn't found: before glibc 2.34 the functions
+    /// of dlopen(3) are in libdl, which may be loaded later.
+    pub fn address_by_now(&self) -> *const c_void {
+        if self.is_absent() {
+            resolve();
+        }
+        self.address()
     }
 }
 
-/// dlsym(3) with `RTLD_NEXT`. `None` where dlsym is not to be had: before glibc 2.34 it is in
-/// libdl, which the process may do without. Then there is no other interposer either, which would
-/// need it as we do, and libc's function is the system call.
-pub fn next_symbol(name: &CStr) -> Option<*const c_void> {
-    // SAFETY: the linker has set it before any of our code runs.
-    let dlsym = unsafe { ipaddr_dlsym }?;
-    // SAFETY: the name is NUL-terminated.
-    let next = unsafe { dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-    (!next.is_null()).then_some(next.cast_const())
+/// Whether all have been looked up.
+static RESOLVED: AtomicBool = AtomicBool::new(false);
+
+/// Looks all of them up: at load, or before that if another library's constructor makes a call that
+/// is ours. Two threads may both do so, and find the same.
+pub fn resolve() {
+    if !RESOLVED.load(Ordering::Acquire) {
+        objects::remember();
+    }
+    let behind = objects::all().skip_while(|object| !object.is_own()).skip(1);
+    find_in(behind);
+    if BIND.is_absent() {
+        // Loaded by dlopen(3), and libc before it.
+        find_in(objects::all().skip(1).filter(|object| !object.is_own()));
+    }
+    RESOLVED.store(true, Ordering::Release);
 }
 
-unsafe extern "C" {
-    static ipaddr_dlsym: Option<unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void>;
+/// Looks up what hasn't been found yet.
+fn find_in(objects: impl Iterator<Item = &'static Object>) {
+    for symbols in objects.filter_map(Object::symbols) {
+        let mut found_all = true;
+        for next in ALL.iter().filter(|next| next.is_absent()) {
+            match symbols.find(next.name) {
+                Some(found) => next
+                    .address
+                    .store(found.cast_mut().cast(), Ordering::Relaxed),
+                None => found_all = false,
+            }
+        }
+        if found_all {
+            break;
+        }
+    }
 }
 
-/// The version that dlsym had from the first, so that the library loads with an older glibc than
-/// it was built with.
-#[cfg(target_arch = "x86_64")]
-macro_rules! first_glibc {
-    () => {
-        "GLIBC_2.2.5"
-    };
+/// Whether one of them is at this address.
+pub fn is_next(address: *const c_void) -> bool {
+    ALL.iter().any(|next| ptr::eq(next.address(), address))
 }
-#[cfg(target_arch = "aarch64")]
-macro_rules! first_glibc {
-    () => {
-        "GLIBC_2.17"
-    };
-}
-
-// A weak reference, kept in a variable: a Rust function is never null.
-global_asm!(
-    concat!(".symver dlsym_of_the_process, dlsym@", first_glibc!()),
-    ".weak dlsym_of_the_process",
-    ".pushsection .data.rel.ro.ipaddr_dlsym, \"aw\"",
-    ".balign 8",
-    ".globl ipaddr_dlsym",
-    ".hidden ipaddr_dlsym",
-    "ipaddr_dlsym: .quad dlsym_of_the_process",
-    ".popsection",
-);
 
 /// A system call as libc makes it: -1, and the error in errno.
 unsafe fn as_libc(number: c_long, arguments: [usize; 6]) -> isize {

@@ -21,6 +21,8 @@ mod node;
 mod observer;
 #[path = "programs/perl.rs"]
 mod perl;
+#[path = "programs/php.rs"]
+mod php;
 #[path = "programs/python.rs"]
 mod python;
 #[path = "programs/redis.rs"]

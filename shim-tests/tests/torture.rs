@@ -111,6 +111,7 @@ fn beside_other_preloads() {
         "libjemalloc.so.2",
         "libtcmalloc_minimal.so.4",
         "faketime/libfaketimeMT.so.1",
+        "libsocket_wrapper.so",
     ] {
         let Some(library) = find(name) else {
             skip::skip(&format!("{name} is not installed"));

@@ -1,0 +1,16 @@
+/*
+ * A library to be loaded by dlopen: binds when it is asked to.
+ */
+#include "harness.h"
+
+void bind_in_library(void);
+
+void bind_in_library(void)
+{
+	int fd = open_socket("tcp4");
+
+	printf("%s", outcome(bind_to(fd, "0.0.0.0", 0)));
+	print_local(fd);
+	puts("");
+	fflush(stdout);
+}
