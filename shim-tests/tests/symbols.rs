@@ -93,7 +93,7 @@ fn a_library_that_is_bound_deeply() {
     assert_eq!(bound(&Shim::new(), &arguments), "0 0.0.0.0");
     assert_eq!(bound(&Shim::ipv4(ADDRESS), &arguments), "0 127.0.0.2");
     if glibc() {
-        let arguments = ["base", &arguments[1]];
+        let arguments = ["base", arguments[1]];
         assert_eq!(bound(&Shim::ipv4(ADDRESS), &arguments), "0 127.0.0.2");
     }
 }
