@@ -289,6 +289,27 @@ fn files_of_another_user() {
     refuses_all(&shim, &place, &expected);
 }
 
+/// There users that aren't mapped, root among them, are all user 65534.
+#[test]
+fn a_user_namespace() {
+    if !skip::command("unshare") {
+        return;
+    }
+    let made = Command::new("unshare").args(["--user", "true"]).output();
+    if !made.is_ok_and(|output| output.status.success()) {
+        return skip::skip("no user namespace can be made");
+    }
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.7\n");
+    for words in [
+        &["unshare", "--user"][..],
+        &["unshare", "--user", "--map-root-user"],
+    ] {
+        let shim = Shim::policy(policy.path()).by(words);
+        assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7", "{words:?}");
+    }
+}
+
 /// A name that is there is no name that isn't, wherever it leads.
 #[test]
 fn links_that_lead_nowhere() {
