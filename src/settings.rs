@@ -136,16 +136,18 @@ fn read() -> Option<&'static Settings> {
     }
 }
 
-/// Ends `IPADDR_POLICY_DIR=PATH` before the slashes at its end: with one, lstat(2) follows a
+/// Ends `IPADDR_POLICY_DIR=PATH` before the `/` and `/.` at its end: with one, lstat(2) follows a
 /// symbolic link, and one that leads nowhere would look like nothing.
 fn strip_slashes(variable: &mut [u8]) {
     let Some(path) = variable.strip_prefix(b"IPADDR_POLICY_DIR=") else {
         return;
     };
-    let ends = |end: &&u8| matches!(**end, b'/' | 0);
+    let mut kept = path.strip_suffix(b"\0").unwrap_or(path);
+    while let [rest @ .., b'/'] | [rest @ .., b'/', b'.'] = kept {
+        kept = rest;
+    }
     // Of the root directory the first slash stays.
-    let stripped = path.len() - path.iter().rev().take_while(ends).count();
-    let keep = variable.len() - path.len() + stripped.max(1);
+    let keep = variable.len() - path.len() + kept.len().max(1);
     if let Some(end) = variable.get_mut(keep..) {
         end.fill(0);
     }
