@@ -149,8 +149,8 @@ The exit status is COMMAND's, or
 
 Examples:
   ./run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080
-  ./run-restricted.sh --ip 10.0.0.5 --ip6 none --log info -- curl https://example.org/
-  ./run-restricted.sh --policy /srv/policy --cgroup /web/a -- nginx
+  ./run-restricted.sh --ip 10.0.0.5 --ip6 none --log info -- curl http://10.0.0.6/
+  ./run-restricted.sh --policy /srv/ipaddr --cgroup /web/a -- nginx
   IPADDR_IPV4=10.0.0.5; . /usr/local/lib/run-restricted.sh || exit; exec "$@"
 HELP
 }

@@ -1,0 +1,8 @@
+//! The examples of README.md and of run-restricted.sh --help: examples/examples.sh runs them.
+
+use shim_tests::script;
+
+#[test]
+fn examples() {
+    script::passes("shim-tests/tests/examples/examples.sh");
+}
