@@ -49,9 +49,8 @@ pub struct Settings {
 
 static SETTINGS: OnceRef<'static, Settings> = OnceRef::new();
 
-/// What there is if there is no memory to copy them to. The policy can't be read then either, and
-/// the calls are refused.
-static NONE: Settings = Settings {
+/// Without a variable.
+const NONE: Settings = Settings {
     policy_dir: None,
     cgroup_controller: None,
     ipv4: None,
@@ -65,12 +64,19 @@ static NONE: Settings = Settings {
     stderr: None,
 };
 
+/// What there is if there is no memory to copy them to: nobody knows what is assigned, so the calls are
+/// refused.
+static UNKNOWN: Settings = Settings {
+    require: Some(c"1"),
+    ..NONE
+};
+
 /// The settings, read at the first call: at load, or before that if another library's constructor
 /// makes a call that is ours.
 pub fn get() -> &'static Settings {
     SETTINGS.get().unwrap_or_else(|| {
         // Of two threads here at once one wins; the other's few pages are left unused.
-        read().map_or(&NONE, |settings| {
+        read().map_or(&UNKNOWN, |settings| {
             let _ = SETTINGS.set(settings);
             SETTINGS.get().unwrap_or(settings)
         })

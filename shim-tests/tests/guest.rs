@@ -274,6 +274,35 @@ fn a_call_before_our_constructor() {
     }
 }
 
+/// A program that the library finds no memory in is refused, and not unrestricted: whether the policy
+/// has no room, or the variables that would say what it is.
+#[test]
+fn without_memory() {
+    // musl's constructors run from the first library to the last.
+    let is_musl = std::env::var("IPADDR_TEST_LIBC").is_ok_and(|libc| libc == "musl");
+    let bind = |shim: Shim| {
+        let library = harness("no_memory_library");
+        let shim = if is_musl {
+            shim.preload_before(library)
+        } else {
+            shim.preload_after(library)
+        };
+        let run = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
+        run.words().first().copied().map(str::to_owned)
+    };
+    let refused = Some("EPERM".to_owned());
+    assert_eq!(bind(Shim::ipv4(ADDRESS)), refused);
+    // More than there is room for in the library.
+    let long = (2..99).map(|number| format!("127.0.0.{number}"));
+    let long = long.collect::<Vec<_>>().join(",");
+    assert_eq!(bind(Shim::ipv4(&long)), refused);
+    // And without the limit it is a policy.
+    let run = Shim::ipv4(&long).harness("bind", &["tcp4", "0.0.0.0", "0"]);
+    assert_eq!(run.words()[0], "0", "{run:?}");
+    // Where nothing is assigned, nothing is needed.
+    assert_eq!(bind(Shim::new()), Some("0".to_owned()));
+}
+
 /// What readelf says of the library; `None` if it isn't installed.
 fn readelf(option: &str) -> Option<String> {
     if !skip::command("readelf") {
