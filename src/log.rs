@@ -57,7 +57,7 @@ pub fn wants(level: Level) -> bool {
 /// them, unless the log is to say more than that, or run-restricted.sh asks.
 pub fn while_loading<T>(look: impl FnOnce() -> T) -> T {
     if settings::get().check_command.is_some() {
-        check_variables();
+        check_level();
     } else if !wants(Level::Info) {
         LEFT.store(true, Ordering::Relaxed);
     }
@@ -258,6 +258,10 @@ fn once(level: Level, why: &impl Text, effect: &str) {
     (why, effect).write(&mut hash);
     if SAID.swap(hash.0, Ordering::Relaxed) != hash.0 {
         line(&(why, effect));
+        // Such a program makes no call.
+        if settings::get().check_command.is_some() {
+            check_names();
+        }
     }
 }
 

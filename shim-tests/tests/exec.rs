@@ -1,8 +1,9 @@
 //! The assignment sticks across execve(2).
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use shim_tests::artifacts::{library, workspace};
 use shim_tests::{Cgroup, PolicyDir, Shim, harness, skip};
 
 /// Starts a shell in a cgroup, moves it to another, and then has it execute a program that binds
@@ -334,6 +335,30 @@ fn variables_alone() {
         let script = "unset IPADDR_IPV6; \"$0\" tcp6only :: 0";
         let run = shim.run("sh", &["-c", script, bind.to_str().expect("UTF-8")]);
         assert_eq!(run.words()[0], "EPERM", "{run:?}");
+    }
+}
+
+/// The same by the wrapper, whose `--ip` narrows a file.
+#[test]
+fn by_run_restricted() {
+    let policy = PolicyDir::new();
+    policy.write("", "ipv4", "127.0.0.2\n127.0.0.3\n");
+    let wrapper = workspace().join("run-restricted.sh");
+    let one = "\"$0\" tcp4 0.0.0.0 0";
+    for before in ["", "unset IPADDR_IPV4 IPADDR_IPV6;"] {
+        let script = format!("{before} {one}; sh -c '{one}; exec {one}' \"$0\"; true");
+        let output = Command::new(&wrapper)
+            .args(["--ip", "127.0.0.3", "--policy"])
+            .arg(policy.path())
+            .args(["--", "sh", "-c", &script])
+            .arg(harness("bind"))
+            .env_remove("LD_PRELOAD")
+            .env("RUN_RESTRICTED_LIBRARY", library())
+            .output()
+            .expect("it starts");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(out.matches("0 127.0.0.3 ").count(), 3, "{output:?}");
+        assert_eq!(out.lines().count(), 3, "{output:?}");
     }
 }
 

@@ -185,6 +185,14 @@ fn misspelt_variables_are_named() {
         let (out, _) = bind(&required(shim));
         assert_eq!(out, "EPERM 0.0.0.0");
     }
+    // For the wrapper they are no reason, unless the policy can't be used.
+    let checked = Shim::new()
+        .var("IPADDR_IPV_4", "127.0.0.2")
+        .var("IPADDR_CHECK_COMMAND", "/bin/true");
+    assert_eq!(checked.run("true", &[]).err, "");
+    let err = required(checked).run("true", &[]).err;
+    assert!(err.contains("IPADDR_REQUIRE: nothing is assigned"), "{err}");
+    assert!(err.contains("IPADDR_IPV_4: is no variable"), "{err}");
     // Those that are right aren't named.
     let policy = PolicyDir::new();
     let right = Shim::policy(policy.path())
