@@ -12,6 +12,7 @@
  *	socket		a new socket of the kind, with which it goes on
  *	unix		a socket of AF_UNIX, with which it goes on
  *	name		bind to a name of that family
+ *	first		comes first: before the others no option of a socket is set, as otherwise
  *	heap		from now on the address is in memory from malloc(3), not on the stack
  */
 #include "harness.h"
@@ -107,6 +108,8 @@ static int call(int fd, const char *kind, char *what)
 		return socket(AF_UNIX, SOCK_STREAM, 0);
 	else if (strcmp(what, "socket") == 0)
 		return open_socket(kind);
+	else if (strcmp(what, "first") == 0)
+		return fd;
 	else if (strcmp(what, "heap") == 0)
 		to = memcpy(malloc(sizeof(*to)), to, sizeof(*to));
 	else if (strncmp(what, "sendto", 6) == 0)
@@ -124,6 +127,9 @@ int main(int argc, char **argv)
 	pid = (int)getpid();
 	to = &on_stack;
 	to_length = make_sockaddr(to, argv[2], atoi(argv[3]));
+	/* By then the library knows that it may set one too. */
+	if (argc > 4 && strcmp(argv[4], "first") != 0)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
 	for (int i = 4; i < argc; i++) {
 		int last = i == argc - 1;
 

@@ -10,7 +10,7 @@ use once_cell::race::OnceRef;
 
 use crate::levels::{self, Failure, Query, Scratch};
 use crate::settings;
-use crate::{exec, latch_text, loaded, log, memory};
+use crate::{exec, latch_text, loaded, log, memory, seccomp};
 
 /// What this process may use.
 pub enum Assignment {
@@ -44,6 +44,7 @@ pub fn current() -> Assignment {
 fn known_or_look() -> Assignment {
     match LATCH.get() {
         Some(policy) => Assignment::Restricted(policy),
+        None if seccomp::is_confined() => as_last(),
         None => look(),
     }
 }
@@ -54,6 +55,9 @@ pub fn for_send() -> Assignment {
     log::check_variables();
     if let Some(policy) = LATCH.get() {
         return Assignment::Restricted(policy);
+    }
+    if seccomp::is_confined() {
+        return as_last();
     }
     // No more than a hint, so two threads may count as one.
     let sends = SENDS.load(Ordering::Relaxed);
@@ -74,6 +78,15 @@ static UNUSABLE: AtomicBool = AtomicBool::new(false);
 
 /// Whether the last query that could be made found no assignment.
 static UNRESTRICTED: AtomicBool = AtomicBool::new(false);
+
+/// What the last query found, where there is to be no other: nothing was assigned.
+fn as_last() -> Assignment {
+    if UNUSABLE.load(Ordering::Relaxed) {
+        Assignment::Unusable
+    } else {
+        Assignment::Unrestricted
+    }
+}
 
 /// At load: takes the first look, and sees to it that what is found sticks across execve(2).
 pub fn load() {

@@ -13,7 +13,7 @@ use crate::errno::Errno;
 use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{datagrams, log, protocol, quiet, real, socket};
+use crate::{confined, datagrams, log, protocol, quiet, real, socket};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
@@ -50,6 +50,8 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
         );
     }
     if failed {
+        // The kernel may have taken its address away.
+        confined::note_unbound();
         datagrams::note_bind_failed(frame.fd());
     }
     result

@@ -6,7 +6,7 @@
 
 use core::ffi::c_long;
 
-use crate::{accept, bind, connect, descriptors, listen, real, send, setsockopt};
+use crate::{accept, bind, connect, descriptors, listen, real, seccomp, send, setsockopt};
 
 /// Defines syscall(2) with its doors. The kernel looks at 32 bits of the number. A door's arguments
 /// move down by one register, the sixth comes from the stack or the next register, and the call
@@ -78,6 +78,8 @@ syscall_with_doors! {
     sendto: send::sendto_by_number, sendto_number: libc::SYS_sendto;
     sendmsg: send::sendmsg_by_number, sendmsg_number: libc::SYS_sendmsg;
     sendmmsg: send::sendmmsg_by_number, sendmmsg_number: libc::SYS_sendmmsg;
+    prctl: seccomp::prctl_by_number, prctl_number: libc::SYS_prctl;
+    seccomp: seccomp::seccomp_by_number, seccomp_number: libc::SYS_seccomp;
     setsockopt: setsockopt::by_number, setsockopt_number: libc::SYS_setsockopt;
     socket: descriptors::socket_by_number, socket_number: libc::SYS_socket;
     recvmsg: descriptors::recvmsg_by_number, recvmsg_number: libc::SYS_recvmsg;

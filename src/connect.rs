@@ -15,7 +15,7 @@ use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::source::{fail_from_address, keep_source, kernel_refuses};
-use crate::{log, protocol, quiet, real};
+use crate::{confined, log, protocol, quiet, real, seccomp};
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
@@ -105,6 +105,9 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         Assignment::Restricted(policy) => policy,
     };
     let request = request(policy, fd, endpoint);
+    if seccomp::is_confined() {
+        return confined::take_source("connect", fd, policy, remote, request);
+    }
     // Where a wildcard destination leads depends on what the socket is bound to.
     if (quiet::may_have_chosen_source() || endpoint.ip().is_unspecified())
         && let Local::Bound(local) = Local::of(fd)?

@@ -43,7 +43,7 @@ use crate::local::Local;
 use crate::log::{self, Level};
 use crate::sockaddr::Sockaddr;
 use crate::syscall::{parent, pid, share_descriptors, share_memory};
-use crate::{assignment, real, socket};
+use crate::{assignment, real, seccomp, socket};
 
 /// What is known of the IPv4 datagram sockets of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub fn note_new(fd: c_int, domain: c_int, kind: c_int, protocol: c_int) {
 pub fn note_v6only(fd: c_int) {
     if stay_bound() {
         let errno = Errno::get();
-        if socket::is_datagram(fd) {
+        if seccomp::is_confined() || socket::is_datagram(fd) {
             give_up();
         }
         errno.set();
@@ -146,7 +146,8 @@ pub fn note_bind_failed(fd: c_int) {
         return;
     }
     let errno = Errno::get();
-    let policy = assignment::latched().ok_or(Unsure);
+    let policy = assignment::latched().filter(|_| !seccomp::is_confined());
+    let policy = policy.ok_or(Unsure);
     if policy.and_then(|policy| bind_any(policy, fd)).is_err() {
         give_up();
     }
@@ -167,7 +168,8 @@ fn settle(policy: &Policy) {
     if !change(State::Unsettled, State::Settling) {
         return;
     }
-    if shared_by_all().and_then(|()| bind_all(policy)).is_ok() {
+    // kcmp(2) and getdents64(2) are not in every filter.
+    if !seccomp::is_filtered() && shared_by_all().and_then(|()| bind_all(policy)).is_ok() {
         // Not if somebody has given up meanwhile.
         change(State::Settling, State::Settled);
     } else {
@@ -282,10 +284,13 @@ impl Sends {
 }
 
 /// Calls `each` with every number that is a name in a folder of /proc.
-fn for_each_number(
+///
+/// # Errors
+/// Those of opening and listing it, and what `each` returns.
+pub fn for_each_number<E: From<Errno>>(
     folder: &CStr,
-    mut each: impl FnMut(u32) -> Result<(), Unsure>,
-) -> Result<(), Unsure> {
+    mut each: impl FnMut(u32) -> Result<(), E>,
+) -> Result<(), E> {
     let folder = File::open_folder(folder)?;
     // On a signal stack that may be small.
     let mut buffer = [0; 512];

@@ -3,10 +3,10 @@
 
 use core::ffi::{c_int, c_uint, c_void};
 
-use libc::{mmsghdr, msghdr, ssize_t, timespec};
+use libc::{AF_INET, AF_INET6, mmsghdr, msghdr, ssize_t, timespec};
 
 use crate::entry::{Frame, by_number, exported};
-use crate::{cmsg, datagrams, real};
+use crate::{cmsg, confined, datagrams, real, seccomp};
 
 exported! {
     /// socket(2): an IPv4 datagram socket is bound to the assigned address, without a port, if the
@@ -35,7 +35,11 @@ unsafe extern "C" fn after_socket(frame: *mut Frame, result: isize) -> isize {
     let frame = unsafe { Frame::enter(frame) };
     let fd = frame.result(result);
     if fd >= 0 {
-        datagrams::note_new(fd, frame.int(0), frame.int(1), frame.int(2));
+        let domain = frame.int(0);
+        if domain == AF_INET || domain == AF_INET6 {
+            confined::note_unbound();
+        }
+        datagrams::note_new(fd, domain, frame.int(1), frame.int(2));
     }
     result
 }
@@ -64,7 +68,7 @@ unsafe extern "C" fn before_recvmsg(_: *mut Frame) -> *const c_void {
 unsafe extern "C" fn after_recvmsg(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the entry code's promise: the frame of a call with recvmsg's signature.
     let frame = unsafe { Frame::enter(frame) };
-    if result >= 0 && datagrams::stay_bound() {
+    if result >= 0 && descriptors_matter() {
         // SAFETY: the kernel has just written to it.
         unsafe { look_for_descriptors(frame.pointer(1)) };
     }
@@ -98,7 +102,7 @@ unsafe extern "C" fn after_recvmmsg(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the entry code's promise: the frame of a call with recvmmsg's signature.
     let frame = unsafe { Frame::enter(frame) };
     let received = usize::try_from(frame.result(result)).unwrap_or(0);
-    if datagrams::stay_bound() {
+    if descriptors_matter() {
         let messages = frame.pointer::<mmsghdr>(1);
         for index in 0..received {
             // SAFETY: the kernel has just written to so many of them.
@@ -133,7 +137,13 @@ unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isize {
     if datagrams::stay_bound() {
         datagrams::give_up();
     }
+    confined::note_foreign();
     result
+}
+
+/// Whether it matters that a message brings descriptors.
+fn descriptors_matter() -> bool {
+    datagrams::stay_bound() || seccomp::is_confined()
 }
 
 /// # Safety
@@ -147,5 +157,6 @@ unsafe fn look_for_descriptors(message: *const msghdr) {
     // SAFETY: within `len`, which the kernel has written.
     if cmsg::has_descriptors(len, unsafe { cmsg::reader(control, len) }) {
         datagrams::give_up();
+        confined::note_foreign();
     }
 }

@@ -4,8 +4,8 @@
 /// What becomes of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// This library stands in front of it: it gives a socket its address or a peer, or brings a
-    /// socket into the process.
+    /// This library stands in front of it: it gives a socket its address or a peer, brings a
+    /// socket into the process, or says what the library may do there.
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
@@ -40,6 +40,7 @@ pub const DOORS: &[(&str, Door)] = &[
     ("getsockopt", Harmless("asks")),
     ("listen", Covered),
     ("pidfd_getfd", Covered),
+    ("prctl", Covered),
     ("rcmd", NotCovered(BY_ITSELF)),
     ("rcmd_af", NotCovered(BY_ITSELF)),
     ("recv", Harmless(RECEIVES)),

@@ -49,6 +49,8 @@ pub enum Afterwards {
     UndoDissolved,
     /// Judge the peer of the connection that has been accepted.
     JudgePeer,
+    /// If the call fails: the seccomp filter isn't there.
+    FilterInstalled,
 }
 
 impl Frame {

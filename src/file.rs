@@ -183,6 +183,18 @@ impl File {
         is_own
     }
 
+    /// pread(2), once: what the file holds from `offset` on.
+    ///
+    /// # Errors
+    /// Those of pread(2).
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let to = buffer.as_mut_ptr().expose_provenance();
+        let arguments = [word(self.number), to, buffer.len(), offset];
+        // Not read(2): if the number has changed hands, nothing is to be taken from the file.
+        // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
+        unsafe { syscall(libc::SYS_pread64, arguments) }
+    }
+
     /// Fills `buffer` from the file, and returns how much there was.
     ///
     /// # Errors
@@ -194,15 +206,7 @@ impl File {
             if free.is_empty() {
                 return Err(Errno(libc::EFBIG));
             }
-            let arguments = [
-                word(self.number),
-                free.as_mut_ptr().expose_provenance(),
-                free.len(),
-                filled,
-            ];
-            // Not read(2): if the number has changed hands, nothing is to be taken from the file.
-            // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
-            match unsafe { syscall(libc::SYS_pread64, arguments) } {
+            match self.read_at(filled, free) {
                 Ok(0) => return Ok(filled),
                 Ok(count) => filled += count,
                 Err(Errno(libc::EINTR)) => {}

@@ -23,6 +23,7 @@ mod assignment;
 mod bind;
 mod by_number;
 mod cmsg;
+mod confined;
 mod connect;
 mod coverage;
 mod datagrams;
@@ -51,6 +52,7 @@ mod refusal;
 mod resvport;
 #[cfg(not(debug_assertions))]
 mod runtime;
+mod seccomp;
 mod send;
 mod setsockopt;
 mod settings;

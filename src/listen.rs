@@ -12,7 +12,7 @@ use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::source::bind_as_wildcard;
-use crate::{bind, log, real, socket};
+use crate::{bind, confined, log, real, seccomp, socket};
 
 exported! {
     /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
@@ -53,6 +53,9 @@ fn take_address(fd: c_int) -> Result<(), Refusal> {
         Assignment::Unusable => None,
         Assignment::Restricted(policy) => Some(policy),
     };
+    if seccomp::is_confined() {
+        return confined::take_address(fd, policy);
+    }
     match Local::of(fd)? {
         Local::NotInternet => Ok(()),
         Local::Bound(local) => keep_address(fd, local, policy),

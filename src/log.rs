@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::errno::Errno;
 use crate::log_output;
+use crate::seccomp;
 use crate::settings::{self, Settings};
 use crate::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
@@ -50,7 +51,7 @@ impl Level {
 /// Whether lines of this level are wanted. Asked first, so that a line that isn't costs nothing.
 #[inline]
 pub fn wants(level: Level) -> bool {
-    Level::of(settings::get()) >= level
+    Level::of(settings::get()) >= level && !seccomp::is_confined()
 }
 
 /// At load: mistakes in the policy that `look` finds are left to the first call that is refused for
@@ -277,6 +278,9 @@ impl Text for Fd {
 
 #[cold]
 fn line(text: &impl Text) {
+    if seccomp::is_confined() {
+        return;
+    }
     let mut line = Line::begin();
     text.write(&mut line);
     line.emit();

@@ -8,8 +8,7 @@ use ipaddr_policy::rules::RuleSet;
 
 use crate::errno::Errno;
 use crate::sockaddr::Sockaddr;
-use crate::socket;
-use crate::{assignment, datagrams, real};
+use crate::{assignment, datagrams, real, seccomp, socket};
 
 /// Binds to `source`, whose port is 0. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
 /// connect, which picks it by 4-tuple: else each connection would cost an ephemeral port of its
@@ -25,6 +24,9 @@ pub fn bind(fd: c_int, source: &Sockaddr) -> Result<(), Errno> {
 /// After a connect that failed: the socket is as unbound as it was. Not while a connect is still
 /// under way; the kernel would refuse it, but at the cost of two system calls.
 pub fn undo_if_over(fd: c_int, family: c_int) {
+    if seccomp::is_confined() {
+        return;
+    }
     let errno = Errno::get();
     if errno.0 != libc::EINPROGRESS {
         unbind(fd, family);
@@ -36,6 +38,9 @@ pub fn undo_if_over(fd: c_int, family: c_int) {
 /// we bound, and without us would be unbound now. (getsockname(2) goes on to show the port that a
 /// stream has had, so only the kernel knows; where there is one it refuses to bind again.)
 pub fn undo_dissolved(fd: c_int) {
+    if seccomp::is_confined() {
+        return;
+    }
     let errno = Errno::get();
     if let Some(policy) = assignment::latched()
         && let Ok(local) = socket::local_address(fd)
@@ -75,7 +80,7 @@ static CHOSEN_SOURCE: AtomicBool = AtomicBool::new(false);
 
 /// A bind to an explicit address and port 0 is about to be made.
 pub fn note_chosen_source(fd: c_int) {
-    let known = may_have_chosen_source();
+    let known = may_have_chosen_source() || seccomp::is_confined();
     if !known && (socket::has_bind_address_no_port(fd) || socket::is_raw(fd)) {
         CHOSEN_SOURCE.store(true, Ordering::Relaxed);
     }

@@ -76,6 +76,8 @@ functions! {
     RECVMMSG: recvmmsg, c"recvmmsg", libc::SYS_recvmmsg;
     /// pidfd_getfd(2)
     PIDFD_GETFD: pidfd_getfd, c"pidfd_getfd", libc::SYS_pidfd_getfd;
+    /// prctl(2)
+    PRCTL: prctl, c"prctl", libc::SYS_prctl;
     /// setsockopt(2)
     SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
     without:
@@ -180,6 +182,22 @@ fn find_in(objects: impl Iterator<Item = &'static Object>) {
 /// Whether one of them is at this address.
 pub fn is_next(address: *const c_void) -> bool {
     ALL.iter().any(|next| ptr::eq(next.address(), address))
+}
+
+/// seccomp(2), for which no libc has a function.
+///
+/// # Safety
+/// As seccomp(2).
+pub unsafe extern "C" fn seccomp(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { as_libc(libc::SYS_seccomp, [a, b, c, d, e, f]) }
 }
 
 /// A system call as libc makes it: -1, and the error in errno.

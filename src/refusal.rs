@@ -10,6 +10,7 @@ use ipaddr_policy::{Assignment, Family, Policy, Request};
 
 use crate::errno::Errno;
 use crate::log;
+use crate::seccomp;
 use crate::socket;
 
 /// The errno that a refused call fails with.
@@ -81,7 +82,9 @@ impl Refusal {
         errno: i32,
         why: &(impl Text + ?Sized),
     ) -> Self {
-        if let Err(errno) = socket::is_socket(fd) {
+        if !seccomp::is_confined()
+            && let Err(errno) = socket::is_socket(fd)
+        {
             return Self(errno);
         }
         let answer = ipaddr_policy::errno::Errno(errno).name();

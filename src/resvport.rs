@@ -8,6 +8,7 @@ use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr_in, socklen_t};
 
 use crate::bind;
 use crate::errno::Errno;
+use crate::seccomp;
 use crate::sockaddr::Sockaddr;
 use crate::syscall::{pid, syscall};
 use crate::user_memory::{Readable, can_write, read_sockaddr};
@@ -43,7 +44,8 @@ pub unsafe extern "C" fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c
         return fail(libc::EAFNOSUPPORT);
     }
     // Not all from the same one, which may be in use by the last run.
-    let mut offset = pid() % BIND_COUNT;
+    let process = if seccomp::is_confined() { 0 } else { pid() };
+    let mut offset = process % BIND_COUNT;
     for _ in 0..BIND_COUNT {
         sockaddr.set_port(BIND_FIRST + offset as u16);
         offset = (offset + 1) % BIND_COUNT;

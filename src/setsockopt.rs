@@ -10,7 +10,7 @@ use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo, socklen_t};
 use crate::entry::{Frame, by_number, exported, nothing_after};
 use crate::errno::Errno;
 use crate::user_memory::{self, NOWHERE};
-use crate::{datagrams, real, source};
+use crate::{datagrams, real, seccomp, source};
 
 /// A frame with room for a copy of the option's value.
 #[repr(C)]
@@ -43,6 +43,7 @@ unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
     // SAFETY: the entry code's promise: an OptionFrame, which begins with the frame of a call with
     // setsockopt's signature.
     let (frame, copy) = unsafe { (Frame::enter(frame.cast()), &mut (*frame).value) };
+    seccomp::note_option();
     let option = (frame.int(1), frame.int(2));
     if option == (IPPROTO_IPV6, IPV6_V6ONLY) {
         datagrams::note_v6only(frame.fd());

@@ -4,8 +4,8 @@
 use core::ffi::c_int;
 
 use crate::errno::Errno;
-use crate::real;
 use crate::sockaddr::Sockaddr;
+use crate::{real, seccomp};
 
 /// getsockname(2).
 ///
@@ -44,7 +44,7 @@ pub fn is_tcp(fd: c_int) -> bool {
 /// # Errors
 /// Those of getsockopt(2): `EBADF`, `ENOTSOCK`.
 pub fn protocol(fd: c_int) -> Result<c_int, Errno> {
-    option_value(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)
+    ask(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)
 }
 
 /// Whether the socket is raw, see raw(7).
@@ -114,7 +114,15 @@ pub fn is_socket(fd: c_int) -> Result<(), Errno> {
     option_value(fd, libc::SOL_SOCKET, libc::SO_TYPE).map(|_| ())
 }
 
+/// An option's value, but `EPERM` in a process with a seccomp filter of its own.
 fn option_value(fd: c_int, level: c_int, option: c_int) -> Result<c_int, Errno> {
+    if seccomp::is_confined() {
+        return Err(Errno(libc::EPERM));
+    }
+    ask(fd, level, option)
+}
+
+fn ask(fd: c_int, level: c_int, option: c_int) -> Result<c_int, Errno> {
     let mut value: c_int = 0;
     let mut len: libc::socklen_t = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: `len` says how much room `value` has.
@@ -133,14 +141,22 @@ pub fn has_bind_address_no_port(fd: c_int) -> bool {
 /// the port at the bind: dearer in ports, otherwise the same.
 ///
 /// # Errors
-/// Those of setsockopt(2), `ENOPROTOOPT` from such a kernel.
+/// Those of setsockopt(2), `ENOPROTOOPT` from such a kernel; `EPERM` where a seccomp filter may be in
+/// the way.
 pub fn set_bind_address_no_port(fd: c_int, on: bool) -> Result<(), Errno> {
+    if !seccomp::may_set_options() {
+        return Err(Errno(libc::EPERM));
+    }
     let option = libc::IP_BIND_ADDRESS_NO_PORT;
     real::set_option_quietly(fd, libc::IPPROTO_IP, option, &c_int::from(on))
 }
 
-/// Has close(2) reset the connection, see `SO_LINGER` in socket(7).
+/// Has close(2) reset the connection, see `SO_LINGER` in socket(7). Not where a seccomp filter may be
+/// in the way: then it ends as any other.
 pub fn set_no_linger(fd: c_int) {
+    if !seccomp::may_set_options() {
+        return;
+    }
     let linger = libc::linger {
         l_onoff: 1,
         l_linger: 0,

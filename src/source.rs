@@ -14,7 +14,7 @@ use crate::entry::Afterwards;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{bind, connect, datagrams, log, protocol, quiet, real, socket};
+use crate::{bind, confined, connect, datagrams, log, protocol, quiet, real, seccomp, socket};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, no rule asks for destinations, and streams are opened by
@@ -41,10 +41,12 @@ pub fn take_source(
     remote: &mut Sockaddr,
     chosen: Option<Ipv4Addr>,
 ) -> Result<Afterwards, Refusal> {
-    if remote.family() == AF_UNSPEC
-        && let Some(family) = socket::family_of_unspecified(fd)
-    {
-        remote.set_family(family);
+    if remote.family() == AF_UNSPEC {
+        // Where the socket can't be asked, what it most often is.
+        let assumed = seccomp::is_confined().then_some(AF_INET);
+        if let Some(family) = assumed.or_else(|| socket::family_of_unspecified(fd)) {
+            remote.set_family(family);
+        }
     }
     if let Some(chosen) = chosen {
         lead_to_source(remote, chosen);
@@ -74,6 +76,9 @@ pub fn take_source(
         datagrams::note_asked(policy);
     }
     let request = connect::request(policy, fd, endpoint);
+    if seccomp::is_confined() {
+        return confined::take_source(call, fd, policy, remote, request);
+    }
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
         Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
@@ -113,6 +118,9 @@ fn no_endpoint(call: &str, fd: c_int) -> Result<Afterwards, Refusal> {
         Assignment::Unusable => None,
         Assignment::Restricted(policy) => Some(policy),
     };
+    if seccomp::is_confined() {
+        return Ok(Afterwards::Nothing);
+    }
     match Local::of(fd)? {
         Local::Unbound(domain) => fail_from_address(call, fd, domain, policy),
         _ => Ok(Afterwards::Nothing),
@@ -254,10 +262,14 @@ pub fn judge_source(call: &str, fd: c_int, source: IpAddr) -> Result<Option<IpAd
     {
         return Ok(None);
     }
-    let port = match Local::of(fd)? {
-        Local::NotInternet => return Ok(None),
-        Local::Unbound(_) => 0,
-        Local::Bound(local) => local.port(),
+    let port = if seccomp::is_confined() {
+        0
+    } else {
+        match Local::of(fd)? {
+            Local::NotInternet => return Ok(None),
+            Local::Unbound(_) => 0,
+            Local::Bound(local) => local.port(),
+        }
     };
     let asked = SocketAddr::new(source, port);
     let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;

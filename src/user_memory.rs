@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use libc::{sockaddr, socklen_t};
 
 use crate::errno::Errno;
+use crate::seccomp;
 use crate::sockaddr::Sockaddr;
 use crate::syscall::syscall;
 
@@ -149,10 +150,32 @@ fn is_on_stack(first: usize, last: usize) -> bool {
     here <= first && (last <= here | (PAGE - 1) || (last < top && top - here <= STACK_LEN))
 }
 
+/// All that can be told of an address where the kernel can't be asked, because a seccomp filter of the
+/// program's own may be in the way: whether it is in the kernel's half of the address space, or in
+/// page 0.
+fn is_programs_half(at: usize) -> bool {
+    // On aarch64 a tag may lie above.
+    const KERNEL: usize = 1
+        << if cfg!(target_arch = "aarch64") {
+            55
+        } else {
+            63
+        };
+    const TAG: usize = if cfg!(target_arch = "aarch64") {
+        0xff << 56
+    } else {
+        0
+    };
+    at & KERNEL == 0 && at & !TAG >= PAGE
+}
+
 /// rt_sigprocmask(2) reads the new mask before it looks at what is to be done with it, and changes
 /// nothing if that makes no sense. It takes address 0 for no mask, and then finds nothing wrong.
 fn can_read_word(at: usize) -> bool {
     const NO_SUCH_HOW: usize = usize::MAX;
+    if seccomp::is_confined() {
+        return is_programs_half(at);
+    }
     // SAFETY: see above: the kernel reads `WORD` bytes at `at`, and copes if it can't.
     let asked = unsafe { syscall(libc::SYS_rt_sigprocmask, [NO_SUCH_HOW, at, 0, WORD]) };
     !matches!(asked, Ok(_) | Err(Errno(libc::EFAULT)))
@@ -164,6 +187,9 @@ fn can_write_word(at: usize) -> bool {
     const OPERATION: usize = (libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG) as usize;
     const OR_ZERO: usize = (libc::FUTEX_OP_OR as usize) << 28;
     static NOBODY: AtomicUsize = AtomicUsize::new(0);
+    if seccomp::is_confined() {
+        return is_programs_half(at);
+    }
     let nobody = NOBODY.as_ptr().expose_provenance();
     // SAFETY: the kernel changes nothing, and copes if it can't write.
     let asked = unsafe { syscall(libc::SYS_futex, [nobody, OPERATION, 0, 0, at, OR_ZERO]) };

@@ -172,6 +172,27 @@ fn calls_of_a_restricted_process() {
     expect.of("udp4", &["sendto*100", "socket"], &bound_at_once);
 }
 
+/// Once in a process that has set no option of a socket itself: whether there is a seccomp filter.
+#[test]
+fn the_first_quiet_bind() {
+    if !strace() {
+        return;
+    }
+    let (_receiver, port) = peer::udp_port("127.0.0.1");
+    let shim = Shim::ipv4(ADDRESS);
+    let expect = Expect { shim, port };
+    let asked = [&["openat"], &MOVED[..], &["pread64"], &READ[2..]].concat();
+    let connect = [NO_PORT, "bind", "connect"];
+    let first = [&asked[..], &connect].concat();
+    expect.of("udp4", &["first", "connect"], &first);
+    expect.of("udp4", &["first", "connect", "socket", "connect"], &connect);
+    // Never where nothing is assigned.
+    let shim = Shim::new();
+    let port = expect.port;
+    let expect = Expect { shim, port };
+    expect.of("udp4", &["first", "connect"], &[LSTAT, "connect"]);
+}
+
 /// One question for each pointer that isn't to the stack, if what is there has to be read.
 #[test]
 fn calls_with_pointers_to_the_heap() {
