@@ -144,7 +144,8 @@ The exit status is COMMAND's, or
   125  an option, the policy or the library can't be used, nothing is assigned, or a tool is missing
   126  COMMAND can't be executed, or LD_PRELOAD doesn't cover it: static, a Go program, set-uid,
        set-gid or with file capabilities (unless root runs it), or for another machine; scripts are
-       judged by their interpreter, other programs that COMMAND starts are not judged
+       judged by their interpreter, other programs that COMMAND starts are not judged; or it is one
+       of sudo, su -, env -i, service, postfix and pg_ctlcluster, which clear the environment
   127  COMMAND isn't there
 
 Examples:
@@ -206,13 +207,14 @@ plan() {
         [ $# -gt 0 ] || fail 125 'expected a command; --help has examples'
     fi
 
+    option=--${create:+create-}cgroup
     need env sh readlink sed od dd head tr
     [ -z "$policy" ] || absolute_policy
     settle_ipv6
     settle_require
     find_library
     compose_preload
-    [ "$mode" = source ] || check_command "$1"
+    [ "$mode" = source ] || check_command "$@"
     enter_cgroup
     print_lines
     [ "$mode" = source ] || echo "shift $((words - $#))"
@@ -396,13 +398,42 @@ compose_preload() {
     esac
 }
 
-# The command has to be a file that exists, and one that LD_PRELOAD covers.
+# The command has to be a file that exists, one that LD_PRELOAD covers, and one that hands it on.
 check_command() {
     file=$(which "$1")
     [ -e "$file" ] || fail 127 "$1: not found"
     { [ -f "$file" ] && [ -x "$file" ]; } ||
         fail 126 "$1: expected a program that may be executed"
-    [ -n "$force" ] || covered "$file" ''
+    [ -z "$force" ] || return 0
+    covered "$file" ''
+    ! clears_environment "$@" ||
+        fail 126 "$1 starts programs without LD_PRELOAD, which so run unrestricted: expected the program itself, or the library set by $1's own configuration or /etc/ld.so.preload (--force runs it all the same)"
+}
+
+# clears_environment COMMAND ARGUMENT…: whether it is known to start programs with an environment of
+# its own.
+clears_environment() {
+    case ${1##*/} in
+    sudo | service | postfix | pg_ctlcluster) return 0 ;;
+    su)
+        for word in "$@"; do
+            case $word in
+            - | -l* | --login) return 0 ;;
+            esac
+        done
+        ;;
+    env)
+        while [ $# -gt 1 ]; do
+            shift
+            case $1 in
+            - | -i* | --ignore-environment) return 0 ;;
+            -* | *=*) ;;
+            *) break ;;
+            esac
+        done
+        ;;
+    esac
+    return 1
 }
 
 # which NAME: what execvp(3) would execute.
@@ -446,12 +477,17 @@ uncovered() {
     fail 126 "$1 is not covered by LD_PRELOAD: $2 ($hint)"
 }
 
-# program_covered FILE NAME: NAME is what messages call it.
-program_covered() {
+# judge FILE NAME: asks the library; NAME is what messages call it.
+judge() {
     said=$(under_library "IPADDR_CHECK_COMMAND=$1") || not_under_library
     is_loaded || not_loaded "whether $2 is covered by LD_PRELOAD"
     reason=$(printf '%s\n' "$said" | sed -n 's/^ipaddr\[.* is not covered by LD_PRELOAD: //p')
     [ -z "$reason" ] || uncovered "$2" "$reason"
+}
+
+# program_covered FILE NAME
+program_covered() {
+    judge "$1" "$2"
     # The dynamic linker's own word, see ld.so(8): it lists what it would load, and runs nothing. It
     # takes $ORIGIN from the name it is given; the kernel would give it that of the file itself.
     file=$(readlink -f -- "$1") || fail 125 "$1: readlink -f can't resolve it"
@@ -488,27 +524,36 @@ interpreter() {
     done
 }
 
-# script_covered FILE BY LINE: the interpreter in its #! line has to be covered; so has the program
-# that env(1) looks up.
+# script_covered FILE BY LINE: LINE is what follows #!.
 script_covered() {
-    by=", the interpreter of $1$2"
     depth=$((depth + 1))
     [ "$depth" -le 5 ] || uncovered "$1$2" 'there are too many interpreters in a row'
-    line=$3
-    case $line in
+    case $3 in
     *"$carriage_return")
         fail 126 "$1$2: its #! line ends with a carriage return, as lines of DOS do: expected a line feed alone"
         ;;
+    *[!\ \	]*) ;;
+    *) uncovered "$1$2" 'its #! line names nothing' ;;
     esac
     # Not the words of a pattern, but those of the line.
     set -f
     # shellcheck disable=SC2086
-    set -- $line
+    interpreter_covered ", the interpreter of $1$2" $3
+    # What only the kernel would find, a line that is too long say.
+    judge "$1" "$1$2"
+}
+
+# interpreter_covered BY WORD…: the words of a #! line. The interpreter has to be covered; so has the
+# program that env(1) looks up.
+interpreter_covered() {
     set +f
-    [ $# -gt 0 ] || uncovered "${by#, the interpreter of }" 'its #! line names nothing'
-    { [ -f "$1" ] && [ -x "$1" ]; } || fail 126 "$1$by: expected a program that may be executed"
-    covered "$1" "$by"
-    [ "${1##*/}" = env ] || return 0
+    { [ -f "$2" ] && [ -x "$2" ]; } || fail 126 "$2$1: expected a program that may be executed"
+    covered "$2" "$1"
+    [ "${2##*/}" = env ] || return 0
+    by=$1
+    shift
+    ! clears_environment "$@" ||
+        fail 126 "$1$by starts the program without LD_PRELOAD (--force runs it all the same)"
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -536,7 +581,6 @@ enter_cgroup() {
     made=
     if [ -n "$cgroup" ]; then
         need awk mkdir rmdir
-        option=--${create:+create-}cgroup
         cgroup_folder
         make_cgroup
         procs=$folder/cgroup.procs

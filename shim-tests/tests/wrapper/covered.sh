@@ -85,6 +85,22 @@ if root_for 'covered: privileges' && have setpriv 'covered: privileges'; then
     fi
 fi
 
+# Programs that start others with an environment of their own: what those start would run free.
+for words in 'sudo sh' 'service' 'postfix start' 'pg_ctlcluster 15 main start' 'env -i sh' 'env - sh' \
+    'env A=b --ignore-environment sh' 'su -' 'su nobody -l' 'su --login nobody'; do
+    have "${words%% *}" "covered: $words" || continue
+    # shellcheck disable=SC2086 # words
+    refused "covered: $words" 126 "${words%% *} starts programs without LD_PRELOAD" --ip 127.0.0.2 $words
+done
+script by-env-i '#!/usr/bin/env -i sh'
+refused 'covered: env -i in a #! line' 126 'starts the program without LD_PRELOAD' --ip 127.0.0.2 "$work/by-env-i"
+if root_for 'covered: su'; then
+    try wrapper --ip 127.0.0.2 su nobody -s /bin/sh -c 'echo "$LD_PRELOAD"'
+    check 'covered: su without -' "$bin/libipaddr.so" "$out"
+fi
+try wrapper --ip 127.0.0.2 env -u FOO A=-i sh -c 'echo "$LD_PRELOAD" -i'
+check 'covered: env without -i' "$bin/libipaddr.so -i" "$out"
+
 # Go makes system calls without libc, with cgo in a dynamically linked program.
 if have go 'covered: Go'; then
     printf 'package main\n\nimport "C"\n\nfunc main() {}\n' >"$work/cgo.go"
@@ -130,6 +146,9 @@ script dos "#!/bin/sh"
 sed -i "1s/.*/#!\/bin\/sh$(printf '\r')/" "$work/dos"
 refused 'covered: a #! line of DOS' 126 \
     "$work/dos: its #! line ends with a carriage return" --ip 127.0.0.2 "$work/dos"
+script long "#!$(printf '%300s' /bin/sh)"
+refused 'covered: a #! line that is too long' 126 \
+    "$work/long is not covered by LD_PRELOAD: its #! line names nothing" --ip 127.0.0.2 "$work/long"
 script loop "#!$work/loop"
 refused 'covered: an interpreter of itself' 126 'too many interpreters' --ip 127.0.0.2 "$work/loop"
 for line in '#!/bin/sh' '#! /bin/sh -e' '#!/usr/bin/env sh' '#!/usr/bin/env -S -u FOO sh -e'; do
