@@ -5,6 +5,7 @@
  *	filter=prctl, filter=seccomp, filter=number	a seccomp filter, installed in this way
  *	filter=exec	one that allows what loading a program takes too; an exec goes on with the rest
  *	filter=fails	one that the kernel refuses
+ *	vfork		a child by vfork(2), which installs one for itself and ends
  *	also=bind	nothing, but a filter allows it
  *	socket=KIND	as open_socket; tcp6 and udp6 as the kernel makes them
  *	bind=ADDRESS, foreign=ADDRESS	with any port; foreign by an instruction of its own
@@ -21,6 +22,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* musl-gcc finds no headers of the kernel's: what is in linux/filter.h and linux/seccomp.h. */
 struct sock_filter {
@@ -175,6 +177,17 @@ static int install(const char *how, char **steps)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+static int filter_of_child(void)
+{
+	static char *none[] = { NULL };
+	int status = -1;
+	pid_t child = vfork();
+
+	if (child == 0)
+		syscall(SYS_exit_group, install("prctl", none) < 0);
+	return waitpid(child, &status, 0) == child && status == 0 ? 0 : -1;
+}
+
 static socklen_t remote(struct sockaddr_storage *storage, const char *step)
 {
 	char address[64] = "";
@@ -217,6 +230,8 @@ static int step_on(int fd, char *step)
 		length = remote(&storage, step);
 		return connect(fd, (struct sockaddr *)&storage, length);
 	}
+	if (is(step, "vfork"))
+		return filter_of_child();
 	if (is(step, "bind"))
 		return bind_to(fd, step + 5, 0);
 	if (is(step, "foreign")) {

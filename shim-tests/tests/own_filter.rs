@@ -221,6 +221,8 @@ fn who_chooses_the_port() {
     let does = |what: &str, expected: &str| steps(&shim, &port, what, expected);
     let connects = "socket=udp4 connect=127.0.0.1:PORT no-port also=bind";
     does(connects, "0 port-by-connect");
+    // A filter of a child that has no memory of its own is the child's only.
+    does(&format!("vfork {connects}"), "0 0 port-by-connect");
     does(&format!("filter=exec {connects}"), "0 port-by-bind");
     let connects = format!("socket=udp4 option {connects}");
     does(&format!("filter=exec {connects}"), "0 0 port-by-connect");
