@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::rules::Chain;
-use ipaddr_policy::{Policy, Request, Verdict, judge};
+use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
 
 use crate::assignment::{self, Assignment};
@@ -61,12 +61,12 @@ pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     let frame = unsafe { &*frame };
     let connected = frame.result(result) >= 0;
     match frame.afterwards {
-        Afterwards::UndoQuietBind(family) if !connected => {
+        Afterwards::EndQuietBind if !connected => {
             // SAFETY: a sockaddr was taken: the quiet bind was made for it.
             log_failure(frame.fd(), unsafe { frame.taken_sockaddr() });
-            quiet::undo_if_over(frame.fd(), family);
+            quiet::end_failed(frame.fd());
         }
-        Afterwards::UndoDissolved if connected => quiet::undo_dissolved(frame.fd()),
+        Afterwards::EndDissolved if connected => quiet::end_dissolved(frame.fd()),
         _ => {}
     }
     result
@@ -94,7 +94,7 @@ fn log_failure(fd: c_int, remote: &Sockaddr) {
 /// Reads who asks, judges, and sees to it that the socket has a source that it may use.
 fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
     if remote.family() == AF_UNSPEC {
-        return Ok(Afterwards::UndoDissolved);
+        return Ok(Afterwards::EndDissolved);
     }
     let Some(endpoint) = remote.endpoint() else {
         return Ok(Afterwards::Nothing);
@@ -109,13 +109,16 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         return confined::take_source("connect", fd, policy, remote, request);
     }
     // Where a wildcard destination leads depends on what the socket is bound to.
-    if (quiet::may_have_chosen_source() || endpoint.ip().is_unspecified())
+    let is_wildcard = endpoint.ip().is_unspecified();
+    if (quiet::may_have_chosen_source() || is_wildcard)
         && let Local::Bound(local) = Local::of(fd)?
+        && (is_wildcard || !quiet::may_be_left(fd, policy, local))
     {
         return keep_source("connect", fd, policy, request.on_bound(local.ip()));
     }
     match judge(policy, request) {
         Verdict::Pass => {
+            quiet::free_for(fd, policy, Family::of(endpoint.ip()));
             log::passed("connect", fd, endpoint);
             Ok(Afterwards::Nothing)
         }
@@ -123,7 +126,7 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
             match quiet::bind(fd, &remote.source(remote.family(), source)) {
                 Ok(()) => {
                     log::quietly_bound("connect", fd, source, endpoint);
-                    Ok(Afterwards::UndoQuietBind(remote.family()))
+                    Ok(Afterwards::EndQuietBind)
                 }
                 Err(errno) => without_quiet_bind(fd, policy, remote, request, source, errno),
             }
@@ -155,6 +158,13 @@ fn without_quiet_bind(
 ) -> Result<Afterwards, Refusal> {
     let domain = match Local::of(fd)? {
         Local::Bound(local) => {
+            if source.is_ipv4()
+                && quiet::take_ipv4_again(fd, policy, local)
+                && quiet::bind(fd, &remote.source(AF_INET6, source)).is_ok()
+            {
+                log::quietly_bound("connect", fd, source, request.asked());
+                return Ok(Afterwards::EndQuietBind);
+            }
             return keep_source("connect", fd, policy, request.on_bound(local.ip()));
         }
         Local::NotInternet => return Ok(Afterwards::Nothing),
@@ -170,7 +180,7 @@ fn without_quiet_bind(
     if let (AF_INET6, AF_INET, IpAddr::V4(source)) = (domain, remote.family(), source) {
         let mapped = remote.source(AF_INET6, source.into());
         return match quiet::bind(fd, &mapped) {
-            Ok(()) => Ok(Afterwards::UndoQuietBind(AF_INET6)),
+            Ok(()) => Ok(Afterwards::EndQuietBind),
             Err(errno) => Err(no_source(errno)),
         };
     }

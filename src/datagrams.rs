@@ -10,8 +10,7 @@
 //!    IPv4 datagram socket that isn't bound is bound to the assigned address, without a port.
 //! 2. From before that on, socket(2) binds each new one. The port stays free to be chosen by bind,
 //!    connect or the first send, and a bind to another address that is allowed still succeeds.
-//! 3. Nothing unbinds one: what [`crate::quiet`] would undo stays as it is, and where the kernel does
-//!    it, as a bind fails, the socket is bound again.
+//! 3. Nothing unbinds one but the kernel, as a bind fails: then the socket is bound again.
 //!
 //! Rules for destinations still see each datagram, but need not be told which socket it is from. Where
 //! they choose sources by SNAT, no socket is bound before it has a destination, and each send asks.
@@ -86,7 +85,7 @@ pub fn are_bound() -> bool {
     STATE.load(Ordering::Acquire) == State::Settled as u8
 }
 
-/// Whether sockets stay bound.
+/// Whether new sockets are bound.
 pub fn stay_bound() -> bool {
     let state = STATE.load(Ordering::SeqCst);
     state == State::Settling as u8 || state == State::Settled as u8

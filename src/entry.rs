@@ -43,10 +43,10 @@ pub enum Afterwards {
     /// Log what has become of a bind to the address in the frame: the wildcard address of this
     /// family was asked for, or that address itself.
     LogBind(Option<Family>),
-    /// If the connect fails: undo the quiet bind, on a socket of this family.
-    UndoQuietBind(c_int),
-    /// If `AF_UNSPEC` dissolves the association: undo the quiet bind that outlives it.
-    UndoDissolved,
+    /// If the connect fails: end what the quiet bind has begun.
+    EndQuietBind,
+    /// If `AF_UNSPEC` dissolves the association: the same.
+    EndDissolved,
     /// Judge the peer of the connection that has been accepted.
     JudgePeer,
     /// If the call fails: the seccomp filter isn't there.

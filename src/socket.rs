@@ -151,6 +151,19 @@ pub fn set_bind_address_no_port(fd: c_int, on: bool) -> Result<(), Errno> {
     real::set_option_quietly(fd, libc::IPPROTO_IP, option, &c_int::from(on))
 }
 
+/// Sets `IPV6_V6ONLY` (ipv6(7)).
+///
+/// # Errors
+/// Those of setsockopt(2): `EINVAL` once the socket has a port; `EPERM` where a seccomp filter may be
+/// in the way.
+pub fn set_ipv6_only(fd: c_int, on: bool) -> Result<(), Errno> {
+    if !seccomp::may_set_options() {
+        return Err(Errno(libc::EPERM));
+    }
+    let option = libc::IPV6_V6ONLY;
+    real::set_option_quietly(fd, libc::IPPROTO_IPV6, option, &c_int::from(on))
+}
+
 /// Has close(2) reset the connection, see `SO_LINGER` in socket(7). Not where a seccomp filter may be
 /// in the way: then it ends as any other.
 pub fn set_no_linger(fd: c_int) {

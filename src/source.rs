@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipaddr_policy::judge::{deciding, judge_address};
-use ipaddr_policy::rules::{Chain, Protocol, Target};
+use ipaddr_policy::rules::{Chain, Protocol, RuleSet, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, MSG_FASTOPEN};
 
@@ -62,8 +62,11 @@ pub fn take_source(
     let is_unassigned = policy.family(Family::of(endpoint.ip())).is_unassigned();
     let has_rules = policy.has_rules(Chain::Connect);
     // Where a wildcard destination leads depends on the socket: `::` may be IPv4.
-    if is_unassigned && !has_rules && !endpoint.ip().is_unspecified() {
-        return Ok(Afterwards::Nothing);
+    if is_unassigned && !endpoint.ip().is_unspecified() {
+        quiet::free_for(fd, policy, Family::of(endpoint.ip()));
+        if !has_rules {
+            return Ok(Afterwards::Nothing);
+        }
     }
     if has_rules && flags & MSG_FASTOPEN == 0 {
         let is_accepted = datagrams::are_bound() && rules_accept_datagram(policy, endpoint);
@@ -81,7 +84,13 @@ pub fn take_source(
     }
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
-        Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
+        Local::Bound(local) if !is_replaced(fd, flags, policy, local, endpoint.ip()) => {
+            keep_source(call, fd, policy, request.on_bound(local.ip()))
+        }
+        Local::Bound(_) => {
+            let domain = socket::local_address(fd)?.family();
+            bind_source(call, fd, flags, policy, domain, remote, request)
+        }
         Local::Unbound(_) if is_unassigned && !has_rules => Ok(Afterwards::Nothing),
         Local::Unbound(domain) => bind_source(call, fd, flags, policy, domain, remote, request),
     }
@@ -94,6 +103,27 @@ fn lead_to_source(remote: &mut Sockaddr, source: Ipv4Addr) {
     if !source.is_unspecified() && remote.endpoint().is_some_and(|it| it.ip() == wildcard) {
         remote.set_address(IpAddr::V4(source));
     }
+}
+
+/// Whether the address is one that a quiet bind has left, and another may be needed to reach
+/// `remote`.
+fn is_replaced(
+    fd: c_int,
+    flags: c_int,
+    policy: &Policy,
+    local: SocketAddr,
+    remote: IpAddr,
+) -> bool {
+    let chooses_sources = |rules: &RuleSet<'_>| rules.sources().next().is_some();
+    let may_differ =
+        Family::of(local.ip()) != Family::of(remote) || policy.rules.is_some_and(chooses_sources);
+    let may_lack_port = local.port() == 0 || flags & MSG_FASTOPEN != 0;
+    may_differ
+        && !remote.is_unspecified()
+        && may_lack_port
+        && !policy.family(Family::of(remote)).is_unassigned()
+        && quiet::may_be_left(fd, policy, local)
+        && (remote.is_ipv6() || local.is_ipv4() || quiet::take_ipv4_again(fd, policy, local))
 }
 
 /// Where the datagram sockets are all bound, the rules are all that is left to ask, and which socket
@@ -205,10 +235,7 @@ fn bind_source(
     };
     let sockaddr = remote.source(domain, source);
     let (bound, afterwards) = if stream {
-        (
-            quiet::bind(fd, &sockaddr),
-            Afterwards::UndoQuietBind(domain),
-        )
+        (quiet::bind(fd, &sockaddr), Afterwards::EndQuietBind)
     } else {
         // The kernel would take a port here too.
         (real::bind_quietly(fd, &sockaddr), Afterwards::Nothing)

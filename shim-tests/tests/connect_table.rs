@@ -91,6 +91,36 @@ fn ping_sockets() {
         connect(&shim(Shim::ipv6("none")), "ping6", "::1", "0"),
         "0 ::1"
     );
+    // A bind to the wildcard would give it an ident, with which it can't be bound again.
+    for (kind, address, source) in [("ping4", "127.0.0.1", ADDRESS), ("ping6", "::1", "::1")] {
+        let shim = shim(Shim::ipv4(ADDRESS)).var("IPADDR_IPV6", "::1");
+        let run = shim.harness("dissolve", &[kind, address, "0", address]);
+        let words = run.words();
+        assert_eq!(
+            (words[3], words[4], words[5]),
+            ("0", source, "0"),
+            "{run:?}"
+        );
+        assert_eq!((words[6], words[7]), ("0", source), "{run:?}");
+    }
+}
+
+/// The kernel takes the address away.
+#[test]
+fn raw_sockets_are_dissolved() {
+    if !skip::root_for("raw sockets") || !skip::ipv6() {
+        return;
+    }
+    for (kind, address, left, source) in [
+        ("raw4", "127.0.0.1", "0.0.0.0", ADDRESS),
+        ("raw6", "::1", "::", "::1"),
+    ] {
+        let shim = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "::1");
+        let run = shim.harness("dissolve", &[kind, address, "0", address]);
+        let words = run.words();
+        assert_eq!((words[3], words[4]), ("0", left), "{run:?}");
+        assert_eq!((words[6], words[7]), ("0", source), "{run:?}");
+    }
 }
 
 #[test]
@@ -330,15 +360,92 @@ fn an_association_can_be_dissolved() {
     for kind in ["udp4", "tcp4"] {
         let words = dissolve(kind, "127.0.0.1", "127.0.0.1");
         assert_eq!(words[1], ADDRESS);
-        let unbound = ["0", "0.0.0.0", "0"];
-        assert_eq!(words[3..6], unbound, "{kind}: as without the library");
+        assert_eq!(words[3..5], ["0", ADDRESS], "{kind}: at no moment unbound");
         assert_eq!(words[6..8], ["0", ADDRESS]);
     }
     if skip::ipv6() {
-        // A v4-mapped source that stayed would make this EAFNOSUPPORT.
+        // The kernel would refuse to reach IPv6 from the v4-mapped source that is still there.
         let words = dissolve("udp6", "::ffff:127.0.0.1", "::1");
         assert_eq!(words[1], "::ffff:127.0.0.2");
-        assert_eq!(words[3..8], ["0", "::", "0", "0", "::1"]);
+        assert_eq!(words[3..8], ["0", "::ffff:127.0.0.2", "0", "0", "::1"]);
+    }
+}
+
+/// Two threads on one socket: what a failed connect or a dissolve leaves is bound at every moment.
+#[test]
+fn another_thread_finds_no_socket_unbound() {
+    let refused = refused_port("127.0.0.1");
+    for case in ["listen", "dissolve"] {
+        let run = Shim::ipv4(ADDRESS)
+            .var("IPADDR_LOG", "off")
+            .harness("races", &[case, "2", ADDRESS, &refused]);
+        let words = run.words();
+        assert!(words.len() == 4 && words[1].len() > 1, "{case}: {run:?}");
+        assert_eq!(words[2..], ["wrong", "0"], "{case}: {run:?}");
+    }
+}
+
+/// The address that a failed connect or a dissolve leaves is no obstacle to a destination of the
+/// other family, assigned or not.
+#[test]
+fn the_other_family_after_a_connect_that_failed() {
+    let Some(netns) = skip::root_for("IPv6 addresses of its own")
+        .then(Netns::new)
+        .flatten()
+    else {
+        return;
+    };
+    netns.add_address("fd00::5/128");
+    let ipv4 = Shim::ipv4(ADDRESS);
+    let ipv6 = Shim::ipv6("fd00::5");
+    let both = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "fd00::5");
+    let mapped = "::ffff:127.0.0.1";
+    for (shim, first, left, then, connected, unconnected) in [
+        (&ipv4, mapped, "::ffff:127.0.0.2", "::1", "::1", "::"),
+        (
+            &both,
+            mapped,
+            "::ffff:127.0.0.2",
+            "::1",
+            "fd00::5",
+            "fd00::5",
+        ),
+        (
+            &both,
+            "::1",
+            "fd00::5",
+            mapped,
+            "::ffff:127.0.0.2",
+            "::ffff:127.0.0.2",
+        ),
+        (
+            &ipv6,
+            "::1",
+            "fd00::5",
+            mapped,
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+        ),
+    ] {
+        let shim = shim.clone().netns(&netns);
+        let run = shim.harness("dissolve", &["udp6", first, "9", then]);
+        let words = run.words();
+        assert_eq!((words[3], words[4]), ("0", left), "{run:?}");
+        assert_eq!((words[6], words[7]), ("0", connected), "{run:?}");
+        let run = shim.harness("dissolve_send", &["udp6", first, "9", then]);
+        assert_eq!(source(&run), format!("0 {unconnected}"), "{run:?}");
+        if first == mapped {
+            // A stream that has been one of IPv4 reaches no IPv6 any more, without the library too.
+            continue;
+        }
+        let run = shim.harness("dissolve", &["tcp6", first, "9", then]);
+        let words = run.words();
+        assert_eq!((words[0], words[1]), ("ECONNREFUSED", left), "{run:?}");
+        assert_eq!(
+            (words[6], words[7]),
+            ("ECONNREFUSED", unconnected),
+            "{run:?}"
+        );
     }
 }
 

@@ -28,11 +28,14 @@ pub enum Difference {
     ChosenElsewhere,
     OtherForm,
     RefusedFirst,
-    UnboundToo,
+    ReplacedToo,
     IgnoredDestination,
     StalePort,
     MappedWildcard,
     Ipv6OnlyStays,
+    Ipv6OnlyForgotten,
+    OneFamilyLeft,
+    LeftBound,
 }
 
 /// One row: which way differs, when, what it does, why.
@@ -124,10 +127,17 @@ pub const ROWS: &[Row] = &[
         why: "the rules are asked before the kernel",
     },
     Row {
-        difference: UnboundToo,
+        difference: LeftBound,
         way: Way::Library,
-        when: "a `connect` that failed or was dissolved, on a socket that the program has bound to the assigned address without a fixed port",
-        does: "the socket is unbound",
+        when: "a `connect` that failed, an association that was dissolved",
+        does: "the socket stays bound to the assigned address, without a port",
+        why: "unbound for a moment, it would be free to another thread",
+    },
+    Row {
+        difference: ReplacedToo,
+        way: Way::Library,
+        when: "the same, on an AF_INET6 socket that the program has bound to the assigned address without a port; then a destination of the other family",
+        does: "leaves from the other family's address, not the kernel's `EAFNOSUPPORT` or `ENETUNREACH`",
         why: "the bind can't be told from the library's own",
     },
     Row {
@@ -155,8 +165,22 @@ pub const ROWS: &[Row] = &[
         difference: Ipv6OnlyStays,
         way: Way::Library,
         when: "a `connect` to IPv6 that failed or was dissolved, on a dual-stack socket",
-        does: "`IPV6_V6ONLY` stays set, so IPv4 is `ENETUNREACH` from then on",
+        does: "`IPV6_V6ONLY` stays set until an IPv4 destination",
         why: "the kernel sets it with every bind to an IPv6 address, and the program may want it so",
+    },
+    Row {
+        difference: Ipv6OnlyForgotten,
+        way: Way::Library,
+        when: "the same, where the program has set `IPV6_V6ONLY` itself; then an IPv4 destination",
+        does: "leaves from the assigned IPv4 address, not the kernel's `ENETUNREACH`",
+        why: "the option can't be told from the one that the kernel has set",
+    },
+    Row {
+        difference: OneFamilyLeft,
+        way: Way::Library,
+        when: "a `connect` that failed or was dissolved, on an AF_INET6 socket; then a destination of the family that isn't assigned",
+        does: "the socket carries that family alone from then on",
+        why: "so at no moment it has an address of the other that isn't assigned",
     },
 ];
 

@@ -7,7 +7,7 @@ use crate::kernel::Answer;
 use crate::model::Model;
 use crate::program::{Domain, How, Kind, Name, Setting};
 use crate::rules::Verdict;
-use crate::socket::{Socket, wildcard};
+use crate::socket::{Port, Socket, wildcard};
 
 /// How often the library asks before it binds all datagram sockets.
 const ASKED_BEFORE_SETTLING: u32 = 64;
@@ -29,6 +29,8 @@ pub struct Process {
     pub datagrams: Datagrams,
     asked: u32,
     pub chose_source: bool,
+    /// Whether a quiet bind has left a socket bound.
+    pub left_bound: bool,
 }
 
 impl Process {
@@ -42,6 +44,7 @@ impl Process {
             },
             asked: 0,
             chose_source: false,
+            left_bound: false,
         }
     }
 
@@ -101,10 +104,13 @@ impl Model<'_> {
         }
         let own = &self.kernel.sockets[socket];
         let is_wildcard = name.address.to_canonical().is_unspecified();
-        if (self.process.chose_source || is_wildcard) && own.looks_bound() {
+        let is_chosen = self.process.chose_source && !self.may_be_left(socket);
+        if (is_chosen || is_wildcard) && own.looks_bound() {
             return self.keep_source(socket, name);
         }
-        let Some(assigned) = self.rules.assigned(name.address.to_canonical()) else {
+        let remote = name.address.to_canonical();
+        let Some(assigned) = self.rules.assigned(remote) else {
+            self.free_for(socket, remote);
             return Ok(false);
         };
         self.note_looks_unbound(socket);
@@ -120,6 +126,10 @@ impl Model<'_> {
             return Ok(true);
         }
         if before.looks_bound() {
+            let again = remote.is_ipv4() && self.take_ipv4_again(socket);
+            if again && self.kernel.bind_quietly(socket, assigned, true).is_ok() {
+                return Ok(true);
+            }
             return self.keep_source(socket, name);
         }
         if refuses(&before, name) {
@@ -155,21 +165,14 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// The library takes its quiet bind back.
-    pub fn unbind(&mut self, socket: usize) {
-        let wildcard = wildcard(self.kernel.sockets[socket].domain);
-        if self.process.datagrams != Datagrams::AllBound
-            && self.kernel.bind_quietly(socket, wildcard, true).is_ok()
-        {
-            let own = &self.kernel.sockets[socket];
-            if !own.quietly_locked {
-                self.differs(Difference::UnboundToo);
-            }
-            if own.ipv6_only != own.asked_ipv6_only {
-                self.differs(Difference::Ipv6OnlyStays);
-            }
+    /// The socket stays bound, but a bind to port 0 chooses a port again.
+    pub fn leave_bound(&mut self, socket: usize) {
+        self.process.left_bound = true;
+        let own = &mut self.kernel.sockets[socket];
+        own.no_port = false;
+        if own.ipv6_only != own.asked_ipv6_only {
+            self.differs(Difference::Ipv6OnlyStays);
         }
-        self.kernel.sockets[socket].no_port = false;
     }
 
     /// After connect(2) with `AF_UNSPEC`.
@@ -177,8 +180,68 @@ impl Model<'_> {
         let own = &self.kernel.sockets[socket];
         let local = own.local.to_canonical();
         if self.way == Way::Library && self.rules.assigned(local) == Some(local) {
-            self.unbind(socket);
+            self.leave_bound(socket);
         }
+    }
+
+    /// Whether the library takes a socket's address for one that a quiet bind has left.
+    fn may_be_left(&self, socket: usize) -> bool {
+        let own = &self.kernel.sockets[socket];
+        let local = own.local.to_canonical();
+        self.process.left_bound
+            && self.rules.assigned(local) == Some(local)
+            && !(self.process.chose_source && own.no_port)
+    }
+
+    /// The library is about to replace such an address.
+    fn note_replaced(&self, socket: usize) {
+        if !self.kernel.sockets[socket].quietly_locked {
+            self.differs(Difference::ReplacedToo);
+        }
+    }
+
+    /// Before a destination of a family that isn't assigned: a socket that a quiet bind has left
+    /// bound to the other one becomes one of this family alone.
+    fn free_for(&mut self, socket: usize, remote: IpAddr) {
+        let own = &self.kernel.sockets[socket];
+        let other_family = own.local.to_canonical().is_ipv4() != remote.is_ipv4();
+        if own.domain != Domain::Inet6 || !other_family || !self.may_be_left(socket) {
+            return;
+        }
+        let (was_only, wildcard) = (
+            own.asked_ipv6_only,
+            if remote.is_ipv4() {
+                Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()
+            } else {
+                Ipv6Addr::UNSPECIFIED
+            },
+        );
+        if self.kernel.set_ipv6_only(socket, remote.is_ipv6()).is_ok() {
+            self.note_replaced(socket);
+            let bound = self.kernel.bind_quietly(socket, wildcard.into(), true);
+            bound.expect("a socket without a port");
+            let own = &mut self.kernel.sockets[socket];
+            own.asked_ipv6_only = was_only;
+            own.no_port = false;
+            self.differs(Difference::OneFamilyLeft);
+        }
+    }
+
+    /// Before an IPv4 destination: takes back that a quiet bind to IPv6 has set `IPV6_V6ONLY`.
+    fn take_ipv4_again(&mut self, socket: usize) -> bool {
+        let own = &self.kernel.sockets[socket];
+        let was_only = own.asked_ipv6_only;
+        let taken = own.local.to_canonical().is_ipv6()
+            && self.may_be_left(socket)
+            && self.kernel.set_ipv6_only(socket, false).is_ok();
+        if taken {
+            self.kernel.sockets[socket].asked_ipv6_only = was_only;
+            self.note_replaced(socket);
+            if was_only {
+                self.differs(Difference::Ipv6OnlyForgotten);
+            }
+        }
+        taken
     }
 
     /// A send. Returns the source too.
@@ -262,17 +325,21 @@ impl Model<'_> {
         }
         let remote = name.address.to_canonical();
         let assigned = self.rules.assigned(remote);
+        if assigned.is_none() && !remote.is_unspecified() {
+            self.free_for(socket, remote);
+        }
+        let own = &self.kernel.sockets[socket];
         if assigned.is_none() && !(remote.is_unspecified() && own.looks_bound()) {
             return Ok(false);
         }
         if remote.is_ipv4() && assigned.is_some() {
             self.note_asked();
         }
-        let own = &mut self.kernel.sockets[socket];
-        let (stream, no_port) = (own.kind.is_stream(), own.no_port);
-        if own.looks_bound() {
+        if self.kernel.sockets[socket].looks_bound() && !self.is_replaced(socket, remote, opens) {
             return self.keep_source(socket, &name);
         }
+        let own = &mut self.kernel.sockets[socket];
+        let (stream, no_port, bound) = (own.kind.is_stream(), own.no_port, own.looks_bound());
         let (false, Some(assigned)) = (stream && !opens, assigned) else {
             return Ok(false);
         };
@@ -285,6 +352,19 @@ impl Model<'_> {
         self.kernel
             .bind_quietly(socket, assigned, no_port || opens)?;
         Ok(opens)
+    }
+
+    /// Whether the library binds a socket anew that a quiet bind has left bound.
+    fn is_replaced(&mut self, socket: usize, remote: IpAddr, opens: bool) -> bool {
+        let own = &self.kernel.sockets[socket];
+        let local = own.local.to_canonical();
+        let is_left = local.is_ipv4() != remote.is_ipv4()
+            && (own.shown == Port::None || opens)
+            && self.may_be_left(socket);
+        if is_left && remote.is_ipv6() && own.port == Port::None {
+            self.note_replaced(socket);
+        }
+        is_left && (remote.is_ipv6() || self.take_ipv4_again(socket))
     }
 
     fn note_asked(&mut self) {

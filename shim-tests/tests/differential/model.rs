@@ -226,7 +226,7 @@ impl Model<'_> {
                 Ok(undo) => {
                     let result = call(&mut self.kernel, socket, name, &mut |_, _, _| Ok(()));
                     if undo && result.is_err() {
-                        self.unbind(socket);
+                        self.leave_bound(socket);
                     }
                     result
                 }
@@ -264,10 +264,10 @@ impl Model<'_> {
         if left {
             match self.way {
                 Way::Kernel => self.differs(Difference::StaysBound),
-                Way::Library if self.process.datagrams == Datagrams::AllBound => {
-                    self.differs(Difference::BoundAtSocket)
+                Way::Library if self.rules.assigned(own.local.to_canonical()).is_none() => {
+                    self.differs(Difference::AddressStaysLocked)
                 }
-                Way::Library => self.differs(Difference::AddressStaysLocked),
+                Way::Library => self.differs(Difference::LeftBound),
             };
         }
     }

@@ -1,0 +1,129 @@
+/*
+ * races CASE SECONDS ADDRESS REFUSED-TCP-PORT: two threads that use one socket at the same time.
+ * Prints how often they did, and how often the socket used another address than ADDRESS.
+ *
+ *	listen		a connect that fails, against listen
+ *	dissolve	a UDP connect and send, against a dissolve
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+
+static atomic_int fd = -1, rounds, stop;
+static int refused_port;
+static struct in_addr assigned;
+static long tried, wrong;
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static struct sockaddr_in local(int socket)
+{
+	struct sockaddr_in in;
+	socklen_t length = sizeof(in);
+
+	if (getsockname(socket, (struct sockaddr *)&in, &length) < 0)
+		die("getsockname");
+	return in;
+}
+
+/* The other thread of `listen`: as soon as there is a new socket, listens until it succeeds. */
+static void *listen_always(void *unused)
+{
+	int seen = 0;
+
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		if (atomic_load(&rounds) == seen)
+			continue;
+		seen++;
+		while (listen(atomic_load(&fd), 1) < 0 && !atomic_load(&stop))
+			;
+		atomic_store(&fd, -1);
+	}
+	return NULL;
+}
+
+static void connect_and_listen(double end)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, listen_always, NULL);
+	while (now() < end) {
+		int one = socket(AF_INET, SOCK_STREAM, 0);
+
+		atomic_store(&fd, one);
+		atomic_fetch_add(&rounds, 1);
+		for (int i = 0; i < 4; i++)
+			connect_to(one, "127.0.0.1", refused_port);
+		while (atomic_load(&fd) >= 0)
+			sched_yield();
+		tried++;
+		wrong += local(one).sin_addr.s_addr != assigned.s_addr;
+		close(one);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
+static void *dissolve_always(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&stop))
+		dissolve(atomic_load(&fd));
+	return NULL;
+}
+
+static void connect_and_dissolve(double end)
+{
+	int receiver = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	struct sockaddr_in from;
+	socklen_t length;
+	pthread_t other;
+	char byte;
+	int port;
+
+	if (bind_to(receiver, "127.0.0.1", 0) < 0)
+		die("receiver");
+	port = ntohs(local(receiver).sin_port);
+	atomic_store(&fd, socket(AF_INET, SOCK_DGRAM, 0));
+	pthread_create(&other, NULL, dissolve_always, NULL);
+	while (now() < end) {
+		if (connect_to(atomic_load(&fd), "127.0.0.1", port) < 0)
+			continue;
+		send(atomic_load(&fd), "x", 1, MSG_NOSIGNAL);
+		length = sizeof(from);
+		while (recvfrom(receiver, &byte, 1, 0, (struct sockaddr *)&from, &length) == 1) {
+			tried++;
+			wrong += from.sin_addr.s_addr != assigned.s_addr;
+		}
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	double end;
+
+	if (argc < 5 || inet_aton(argv[3], &assigned) == 0)
+		return 2;
+	refused_port = atoi(argv[4]);
+	end = now() + atof(argv[2]);
+	if (strcmp(argv[1], "listen") == 0)
+		connect_and_listen(end);
+	else if (strcmp(argv[1], "dissolve") == 0)
+		connect_and_dissolve(end);
+	else
+		return 2;
+	printf("tried %ld wrong %ld\n", tried, wrong);
+	return 0;
+}
