@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "raw.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -60,7 +63,10 @@ static inline void die(const char *what)
 	exit(2);
 }
 
-/* "tcp4", "udp6" (dual-stack), "udp6only", "raw4", "ping6", "mptcp4", … */
+/*
+ * "tcp4", "udp6" (dual-stack), "udp6only", "raw4", "ping6", …; "mptcp4" is one that no library has
+ * seen, as if it were inherited: of socket(2) the library makes TCP.
+ */
 static inline int open_socket(const char *kind)
 {
 	static const struct {
@@ -77,14 +83,18 @@ static inline int open_socket(const char *kind)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		size_t length = strlen(kinds[i].name);
 		const char *family = kind + length;
-		int six, only, fd;
+		int six, only, fd, protocol;
 
 		if (strncmp(kind, kinds[i].name, length) != 0)
 			continue;
 		six = *family == '6';
 		only = strcmp(family, "6only") == 0;
-		fd = socket(six ? AF_INET6 : AF_INET, kinds[i].type,
-			    six ? kinds[i].ipv6 : kinds[i].ipv4);
+		protocol = six ? kinds[i].ipv6 : kinds[i].ipv4;
+		if (protocol == IPPROTO_MPTCP)
+			fd = (int)raw_call(SYS_socket, six ? AF_INET6 : AF_INET, kinds[i].type,
+					   protocol);
+		else
+			fd = socket(six ? AF_INET6 : AF_INET, kinds[i].type, protocol);
 		if (fd < 0)
 			die("socket");
 		if (six && kinds[i].type != SOCK_RAW &&

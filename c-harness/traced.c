@@ -14,6 +14,7 @@
  *	name		bind to a name of that family
  *	first		comes first: before the others no option of a socket is set, as otherwise
  *	heap		from now on the address is in memory from malloc(3), not on the stack
+ *	mptcp		a new MPTCP socket
  */
 #include "harness.h"
 #include "pktinfo.h"
@@ -112,6 +113,8 @@ static int call(int fd, const char *kind, char *what)
 		return fd;
 	else if (strcmp(what, "heap") == 0)
 		to = memcpy(malloc(sizeof(*to)), to, sizeof(*to));
+	else if (strcmp(what, "mptcp") == 0)
+		return socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
 	else if (strncmp(what, "sendto", 6) == 0)
 		send_times(fd, what[6] == '*' ? atoi(what + 7) : 1);
 	else

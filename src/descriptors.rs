@@ -1,16 +1,21 @@
 //! socket(2), recvmsg(2), recvmmsg(2), pidfd_getfd(2): the calls by which a socket comes into the
-//! process. They go through unchanged; [`crate::datagrams`] has to know.
+//! process. [`crate::datagrams`] has to know; all but MPTCP ones go through unchanged.
 
 use core::ffi::{c_int, c_uint, c_void};
 
-use libc::{AF_INET, AF_INET6, mmsghdr, msghdr, ssize_t, timespec};
+use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, mmsghdr, msghdr, ssize_t, timespec};
 
+use crate::assignment::{self, Assignment};
 use crate::entry::{Frame, by_number, exported};
+use crate::errno::Errno;
 use crate::{cmsg, confined, datagrams, real, seccomp};
 
 exported! {
     /// socket(2): an IPv4 datagram socket is bound to the assigned address, without a port, if the
-    /// process is one that sends many datagrams.
+    /// process is one that sends many datagrams. Where something is assigned, MPTCP becomes TCP: the
+    /// kernel opens further connections of an MPTCP socket by itself, from other addresses of the
+    /// machine and to other addresses of the peer (`ip mptcp endpoint`), and no option of the socket
+    /// keeps it from that. A program has to expect TCP anyway: either end may know nothing else.
     ///
     /// # Safety
     /// As socket(2).
@@ -26,7 +31,16 @@ by_number!(
     real::system::socket
 );
 
-unsafe extern "C" fn before_socket(_: *mut Frame) -> *const c_void {
+unsafe extern "C" fn before_socket(frame: *mut Frame) -> *const c_void {
+    // SAFETY: the entry code's promise: the frame of a call with socket's signature.
+    let frame = unsafe { Frame::enter(frame) };
+    if frame.int(2) == IPPROTO_MPTCP && matches!(frame.int(0), AF_INET | AF_INET6) {
+        let errno = Errno::get();
+        if !matches!(assignment::current(), Assignment::Unrestricted) {
+            frame.pass(2, IPPROTO_TCP as usize);
+        }
+        errno.set();
+    }
     real::SOCKET.address()
 }
 

@@ -441,11 +441,7 @@ fn the_other_family_after_a_connect_that_failed() {
         let run = shim.harness("dissolve", &["tcp6", first, "9", then]);
         let words = run.words();
         assert_eq!((words[0], words[1]), ("ECONNREFUSED", left), "{run:?}");
-        assert_eq!(
-            (words[6], words[7]),
-            ("ECONNREFUSED", unconnected),
-            "{run:?}"
-        );
+        assert_eq!((words[6], words[7]), ("ECONNREFUSED", connected), "{run:?}");
     }
 }
 
@@ -492,4 +488,30 @@ fn the_kernels_own_answers() {
         connect(&Shim::ipv4("192.0.2.1"), "tcp4", "127.0.0.1", "9"),
         "EADDRNOTAVAIL 0.0.0.0"
     );
+}
+
+/// The kernel opens further connections of an MPTCP socket by itself, from the other addresses that
+/// it was told of. Of an MPTCP socket the library makes a TCP one.
+#[test]
+fn no_connection_of_the_kernel_s_own() {
+    let Some(netns) = (skip::root_for("a network namespace with MPTCP endpoints")
+        && skip::command("ip"))
+    .then(Netns::new)
+    .flatten() else {
+        return;
+    };
+    netns.run("ip", &["mptcp", "limits", "set", "subflow", "2"]);
+    let endpoint = ["endpoint", "add", "127.0.0.3", "dev", "lo", "subflow"];
+    netns.run("ip", &[&["mptcp"], &endpoint[..]].concat());
+    let run = |shim: Shim, seconds| {
+        let shim = shim.netns(&netns);
+        let run = shim.harness("mptcp_subflows", &["127.0.0.9", seconds]);
+        let mut words: Vec<_> = run.words().iter().map(|&word| word.to_owned()).collect();
+        words.sort();
+        words.join(" ")
+    };
+    let bare = run(Shim::without(), "30");
+    assert_eq!(bare, "127.0.0.1 127.0.0.3 MPTCP", "the kernel's own way");
+    assert_eq!(run(Shim::new(), "30"), bare, "nothing is assigned");
+    assert_eq!(run(Shim::ipv4(ADDRESS), "1"), "127.0.0.2 TCP");
 }

@@ -140,6 +140,7 @@ fn calls_of_a_restricted_process() {
         let asked = ["getsockopt IP_BIND_ADDRESS_NO_PORT", TYPE, "bind"];
         expect.of(kind, &["bind=127.0.0.2"], &asked);
     }
+    expect.of("tcp4", &["mptcp"], &["socket"]);
     expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
     let wildcard = calls(&expect.shim, "udp4", ("0.0.0.0", "9"), &["connect"]);
     assert_eq!(wildcard, ["getsockname", NO_PORT, "bind", "connect"]);
@@ -264,6 +265,8 @@ fn calls_of_an_unrestricted_process() {
     let (_receiver, port) = peer::udp_port("127.0.0.1");
     let shim = Shim::new();
     let expect = Expect { shim, port };
+    expect.of("tcp4", &["socket"], &["socket"]);
+    expect.of("tcp4", &["mptcp"], &[LSTAT, "socket"]);
     expect.of("udp4", &["bind=0.0.0.0"], &[LSTAT, "bind"]);
     expect.of("udp4", &["connect"], &[LSTAT, "connect"]);
     expect.of("udp4", &["connect", "dissolve"], &["connect"]);

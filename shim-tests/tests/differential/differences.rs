@@ -36,6 +36,7 @@ pub enum Difference {
     Ipv6OnlyForgotten,
     OneFamilyLeft,
     LeftBound,
+    PlainTcp,
 }
 
 /// One row: which way differs, when, what it does, why.
@@ -181,6 +182,13 @@ pub const ROWS: &[Row] = &[
         when: "a `connect` that failed or was dissolved, on an AF_INET6 socket; then a destination of the family that isn't assigned",
         does: "the socket carries that family alone from then on",
         why: "so at no moment it has an address of the other that isn't assigned",
+    },
+    Row {
+        difference: PlainTcp,
+        way: Way::Library,
+        when: "`socket` with `IPPROTO_MPTCP`",
+        does: "the socket is TCP",
+        why: "the kernel opens further connections of an MPTCP socket from other addresses, and no call is made for them",
     },
 ];
 

@@ -122,6 +122,9 @@ impl Model<'_> {
     }
 
     fn open(&mut self, slot: usize, domain: Domain, kind: Kind) {
+        let is_plain =
+            kind == Kind::Mptcp && self.rules.is_restricted() && self.differs(Difference::PlainTcp);
+        let kind = if is_plain { Kind::Tcp } else { kind };
         let socket = self.kernel.sockets.len();
         self.kernel.sockets.push(Socket::new(domain, kind));
         self.kernel.put(slot, socket);
