@@ -4,6 +4,8 @@
  *
  *	listen		a connect that fails, against listen
  *	dissolve	a UDP connect and send, against a dissolve
+ *	bind6, listen6	a bind to ::, a listen, where IPV6_V6ONLY is set, against its being cleared: what
+ *			takes IPv4 is wrong, whatever the call says
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -110,6 +112,70 @@ static void connect_and_dissolve(double end)
 	pthread_join(other, NULL);
 }
 
+static void set_ipv6_only(int socket, int on)
+{
+	setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+}
+
+static void *clear_ipv6_only(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		int one = atomic_load(&fd);
+
+		if (one < 0)
+			continue;
+		set_ipv6_only(one, 0);
+		set_ipv6_only(one, 1);
+	}
+	return NULL;
+}
+
+/* Whether a socket takes IPv4 on an address that isn't assigned. */
+static int takes_ipv4(int socket6, int stream)
+{
+	struct sockaddr_in6 in6;
+	socklen_t length = sizeof(in6);
+	int other = socket(AF_INET, stream ? SOCK_STREAM : SOCK_DGRAM, 0), taken;
+	struct sockaddr_storage to;
+	char byte;
+
+	if (getsockname(socket6, (struct sockaddr *)&in6, &length) < 0)
+		die("getsockname");
+	if (in6.sin6_port == 0) {
+		close(other);
+		return 0;
+	}
+	length = make_sockaddr(&to, "127.0.0.9", ntohs(in6.sin6_port));
+	taken = connect(other, (struct sockaddr *)&to, length) == 0;
+	if (!stream) {
+		send(other, "x", 1, MSG_NOSIGNAL);
+		taken = recv(socket6, &byte, 1, MSG_DONTWAIT) >= 0;
+	}
+	close(other);
+	return taken;
+}
+
+static void take_ipv6_only(double end, int stream)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, clear_ipv6_only, NULL);
+	while (now() < end) {
+		int one = socket(AF_INET6, stream ? SOCK_STREAM : SOCK_DGRAM, 0), result;
+
+		set_ipv6_only(one, 1);
+		atomic_store(&fd, one);
+		result = stream ? listen(one, 1) : bind_to(one, "::", 0);
+		atomic_store(&fd, -1);
+		tried += result == 0;
+		wrong += takes_ipv4(one, stream);
+		close(one);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	double end;
@@ -122,6 +188,8 @@ int main(int argc, char **argv)
 		connect_and_listen(end);
 	else if (strcmp(argv[1], "dissolve") == 0)
 		connect_and_dissolve(end);
+	else if (strcmp(argv[1], "bind6") == 0 || strcmp(argv[1], "listen6") == 0)
+		take_ipv6_only(end, strcmp(argv[1], "listen6") == 0);
 	else
 		return 2;
 	printf("tried %ld wrong %ld\n", tried, wrong);

@@ -13,7 +13,7 @@ use crate::errno::Errno;
 use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{confined, datagrams, log, protocol, quiet, real, socket};
+use crate::{confined, datagrams, ipv6_only, log, protocol, quiet, real, socket};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
@@ -38,9 +38,23 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
     let failed = frame.result(result) < 0;
-    if let Afterwards::LogBind(wildcard) = frame.afterwards
-        && (failed || log::wants(Level::Info))
+    if failed {
+        // The kernel may have taken its address away.
+        confined::note_unbound();
+        datagrams::note_bind_failed(frame.fd());
+    }
+    let wildcard = match frame.afterwards {
+        Afterwards::LogBind(wildcard) => wildcard,
+        Afterwards::CheckIpv6Only(_) => None,
+        _ => return result,
+    };
+    if let Afterwards::CheckIpv6Only(port) = frame.afterwards
+        && !failed
+        && let Some(refused) = ipv6_only::check("bind", frame.fd(), port)
     {
+        return refused;
+    }
+    if failed || log::wants(Level::Info) {
         // SAFETY: a sockaddr was taken: it was judged.
         log_outcome(
             frame.fd(),
@@ -48,11 +62,6 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
             wildcard,
             failed,
         );
-    }
-    if failed {
-        // The kernel may have taken its address away.
-        confined::note_unbound();
-        datagrams::note_bind_failed(frame.fd());
     }
     result
 }
@@ -99,7 +108,11 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
             if local.port() == 0 && !local.ip().is_unspecified() {
                 quiet::note_chosen_source(fd);
             }
-            Ok(Afterwards::LogBind(None))
+            Ok(if is_ipv6_only(request) {
+                Afterwards::CheckIpv6Only(local.port())
+            } else {
+                Afterwards::LogBind(None)
+            })
         }
         Verdict::Rewrite(assigned) => {
             sockaddr.set_address(assigned);
@@ -116,6 +129,18 @@ fn is_ipv4_by_its_socket(fd: c_int, sockaddr: &Sockaddr) -> bool {
     sockaddr.is_disguised_ipv4()
         && !matches!(assignment::for_send(), Assignment::Unrestricted)
         && socket::is_raw_ipv4(fd)
+}
+
+/// Whether a bind is one to `::` on a socket that takes IPv6 alone.
+pub const fn is_ipv6_only(request: Request) -> bool {
+    match request {
+        Request::Bind {
+            local: SocketAddr::V6(local),
+            dual_stack,
+            ..
+        } => local.ip().is_unspecified() && !dual_stack,
+        _ => false,
+    }
 }
 
 /// A bind of this socket to `local`. What it is matters for `::` only, so only then is it asked.

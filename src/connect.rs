@@ -15,7 +15,7 @@ use crate::log::Level;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
 use crate::source::{fail_from_address, keep_source, kernel_refuses};
-use crate::{confined, log, protocol, quiet, real, seccomp};
+use crate::{confined, ipv6_only, log, protocol, quiet, real, seccomp};
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
@@ -67,6 +67,9 @@ pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
             quiet::end_failed(frame.fd());
         }
         Afterwards::EndDissolved if connected => quiet::end_dissolved(frame.fd()),
+        Afterwards::CheckIpv6Only(port) => {
+            return ipv6_only::check("connect", frame.fd(), port).unwrap_or(result);
+        }
         _ => {}
     }
     result

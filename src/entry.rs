@@ -47,6 +47,8 @@ pub enum Afterwards {
     EndQuietBind,
     /// If `AF_UNSPEC` dissolves the association: the same.
     EndDissolved,
+    /// `::` and this port were passed for IPv6 alone: judge them again if the socket takes IPv4 too.
+    CheckIpv6Only(u16),
     /// Judge the peer of the connection that has been accepted.
     JudgePeer,
     /// If the call fails: the seccomp filter isn't there.

@@ -34,6 +34,7 @@ mod errno;
 mod exec;
 mod file;
 mod forward;
+mod ipv6_only;
 mod latch_text;
 mod level_file;
 mod levels;

@@ -7,12 +7,12 @@ use ipaddr_policy::judge::EPERM;
 use ipaddr_policy::{Policy, Verdict, judge};
 
 use crate::assignment::{self, Assignment};
-use crate::entry::{Frame, by_number, exported, nothing_after};
+use crate::entry::{Afterwards, Frame, by_number, exported};
 use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::source::bind_as_wildcard;
-use crate::{bind, confined, log, real, seccomp, socket};
+use crate::{bind, confined, ipv6_only, log, real, seccomp, socket};
 
 exported! {
     /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
@@ -24,45 +24,51 @@ exported! {
     /// # Safety
     /// As listen(2).
     fn listen(fd: c_int, backlog: c_int) -> c_int;
-    Frame, before, nothing_after
+    Frame, before, after
 }
 
-by_number!(
-    by_number,
-    Frame,
-    before,
-    nothing_after,
-    real::system::listen
-);
+by_number!(by_number, Frame, before, after, real::system::listen);
 
 unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     let errno = Errno::get();
     // SAFETY: the entry code's promise: the frame of a call with listen's signature.
     let frame = unsafe { Frame::enter(frame) };
-    if let Err(refusal) = take_address(frame.fd()) {
-        return frame.refuse(refusal);
+    match take_address(frame.fd()) {
+        Ok(afterwards) => frame.afterwards = afterwards,
+        Err(refusal) => return frame.refuse(refusal),
     }
     errno.set();
     real::LISTEN.address()
 }
 
+unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+    // SAFETY: the frame that `before` has filled.
+    let frame = unsafe { &*frame };
+    match frame.afterwards {
+        Afterwards::CheckIpv6Only(port) if frame.result(result) >= 0 => {
+            ipv6_only::check("listen", frame.fd(), port).unwrap_or(result)
+        }
+        _ => result,
+    }
+}
+
 /// Reads who asks, judges, and sees to it that the socket has an address that it may use.
-fn take_address(fd: c_int) -> Result<(), Refusal> {
+fn take_address(fd: c_int) -> Result<Afterwards, Refusal> {
     let policy = match assignment::current() {
-        Assignment::Unrestricted => return Ok(()),
+        Assignment::Unrestricted => return Ok(Afterwards::Nothing),
         Assignment::Unusable => None,
         Assignment::Restricted(policy) => Some(policy),
     };
     if seccomp::is_confined() {
-        return confined::take_address(fd, policy);
+        return confined::take_address(fd, policy).map(|()| Afterwards::Nothing);
     }
     match Local::of(fd)? {
-        Local::NotInternet => Ok(()),
-        Local::Bound(local) => keep_address(fd, local, policy),
+        Local::NotInternet => Ok(Afterwards::Nothing),
+        Local::Bound(local) => keep_address(fd, local, policy).map(|()| Afterwards::Nothing),
         Local::Unbound(domain) if socket::listens_at_all(fd) => {
             bind_as_wildcard("listen", fd, domain, policy, judge)
         }
-        Local::Unbound(_) => Ok(()),
+        Local::Unbound(_) => Ok(Afterwards::Nothing),
     }
 }
 

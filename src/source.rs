@@ -177,7 +177,7 @@ pub fn fail_from_address(
     policy: Option<&Policy>,
 ) -> Result<Afterwards, Refusal> {
     if socket::is_datagram(fd) {
-        bind_as_wildcard(call, fd, domain, policy, judge_address)?;
+        return bind_as_wildcard(call, fd, domain, policy, judge_address);
     }
     Ok(Afterwards::Nothing)
 }
@@ -190,24 +190,31 @@ pub fn bind_as_wildcard(
     domain: c_int,
     policy: Option<&Policy>,
     judge: impl Fn(&Policy<'_>, Request) -> Verdict,
-) -> Result<(), Refusal> {
+) -> Result<Afterwards, Refusal> {
     let mut sockaddr = Sockaddr::wildcard(domain);
     let Some(asked) = sockaddr.endpoint() else {
-        return Ok(());
+        return Ok(Afterwards::Nothing);
     };
     let policy = policy.ok_or_else(|| Refusal::unusable(call, fd, asked))?;
     let request = bind::request(policy, fd, asked);
     match judge(policy, request) {
-        Verdict::Pass => log::passed(call, fd, asked),
+        Verdict::Pass => {
+            log::passed(call, fd, asked);
+            Ok(if bind::is_ipv6_only(request) {
+                Afterwards::CheckIpv6Only(asked.port())
+            } else {
+                Afterwards::Nothing
+            })
+        }
         Verdict::Rewrite(address) => {
             sockaddr.set_address(address);
             real::bind_quietly(fd, &sockaddr)
                 .map_err(|errno| Refusal::not_bound(call, fd, asked, address, errno))?;
             log::bound(call, fd, asked, address);
+            Ok(Afterwards::Nothing)
         }
-        Verdict::Deny(errno) => return Err(Refusal::judged(call, fd, policy, request, errno)),
+        Verdict::Deny(errno) => Err(Refusal::judged(call, fd, policy, request, errno)),
     }
-    Ok(())
 }
 
 fn bind_source(
