@@ -135,7 +135,9 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
             }
         }
         Verdict::Deny(errno) => match Local::of(fd)? {
-            Local::Bound(local) => keep_source("connect", fd, policy, request.on_bound(local.ip())),
+            Local::Bound(local) if !quiet::may_be_left(fd, policy, local) => {
+                keep_source("connect", fd, policy, request.on_bound(local.ip()))
+            }
             _ => Err(Refusal::judged("connect", fd, policy, request, errno)),
         },
     }

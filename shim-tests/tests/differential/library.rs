@@ -349,9 +349,11 @@ impl Model<'_> {
         }
         own.no_port |= opens;
         self.note_looks_unbound(socket);
-        self.kernel
-            .bind_quietly(socket, assigned, no_port || opens)?;
-        Ok(opens)
+        match self.kernel.bind_quietly(socket, assigned, no_port || opens) {
+            Ok(()) => Ok(opens),
+            Err(_) if bound => self.keep_source(socket, &name),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Whether the library binds a socket anew that a quiet bind has left bound.
@@ -359,6 +361,7 @@ impl Model<'_> {
         let own = &self.kernel.sockets[socket];
         let local = own.local.to_canonical();
         let is_left = local.is_ipv4() != remote.is_ipv4()
+            && !remote.is_unspecified()
             && (own.shown == Port::None || opens)
             && self.may_be_left(socket);
         if is_left && remote.is_ipv6() && own.port == Port::None {
