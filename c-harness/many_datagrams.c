@@ -2,6 +2,9 @@
  * many_datagrams CASE: after many sends on one socket, a socket comes in some other way, and sends:
  * where from. Sockets are made, bound and passed on by raw system calls where the case is about one
  * that no library has seen.
+ *
+ * many_datagrams descriptors early|late name|clone|clone3: a child by clone(2) shares the
+ * descriptors and not the memory, and opens a socket.
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -68,6 +71,113 @@ static void *own_descriptors(void *unused)
 	return NULL;
 }
 
+/* A byte each way between two that share their descriptors or their memory. */
+static int to_child[2], from_child[2];
+
+static void tell(int pipe_end)
+{
+	char byte = 0;
+
+	if (write(pipe_end, &byte, 1) != 1)
+		_exit(2);
+}
+
+static void await(int pipe_end)
+{
+	char byte;
+
+	if (read(pipe_end, &byte, 1) != 1)
+		_exit(2);
+}
+
+static int shared_socket;
+
+/*
+ * Shares the descriptors and not the memory. It gives up what it knows itself, by a socket of both
+ * families, so the next is not bound.
+ */
+static int child_with_descriptors(void *unused)
+{
+	(void)unused;
+	await(to_child[0]);
+	close(socket(AF_INET6, SOCK_DGRAM, 0));
+	if (new_socket() < 0)
+		_exit(2);
+	tell(from_child[1]);
+	await(to_child[0]);
+	_exit(0);
+}
+
+/* Shares the memory and not the descriptors. */
+static int child_with_memory(void *unused)
+{
+	(void)unused;
+	shared_socket = new_socket();
+	tell(from_child[1]);
+	await(to_child[0]);
+	send_from(shared_socket);
+	tell(from_child[1]);
+	await(to_child[0]);
+	_exit(0);
+}
+
+static char stack[64 * 1024] __attribute__((aligned(16)));
+
+static pid_t clone_by(const char *how, int (*child)(void *), int flags)
+{
+	struct {
+		unsigned long long flags, pidfd, child_tid, parent_tid, exit_signal, others[3];
+	} arguments = { .flags = (unsigned long long)flags, .exit_signal = SIGCHLD };
+	pid_t pid;
+
+	fflush(stdout);
+	if (strcmp(how, "name") == 0)
+		return clone(child, stack + sizeof(stack), flags | SIGCHLD, NULL);
+	pid = (pid_t)(strcmp(how, "clone3") == 0 ?
+			      syscall(SYS_clone3, &arguments, sizeof(arguments)) :
+			      syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0));
+	if (pid == 0)
+		child(NULL);
+	return pid;
+}
+
+/* WHEN descriptors HOW: a child by HOW, before or after the many sends, shares the descriptors. */
+static void share_descriptors(const char *when, const char *how, int fd)
+{
+	int early = strcmp(when, "early") == 0, of_child;
+	pid_t child = 0;
+
+	if (early)
+		child = clone_by(how, child_with_descriptors, CLONE_FILES);
+	send_many(fd);
+	if (!early)
+		child = clone_by(how, child_with_descriptors, CLONE_FILES);
+	if (child < 0)
+		die("clone");
+	/* The number that the child's socket will get. */
+	of_child = dup(0);
+	close(of_child);
+	tell(to_child[1]);
+	await(from_child[0]);
+	send_from(of_child);
+	tell(to_child[1]);
+	waitpid(child, NULL, 0);
+}
+
+static void share_memory(int fd)
+{
+	pid_t child = clone_by("name", child_with_memory, CLONE_VM);
+
+	if (child < 0)
+		die("clone");
+	await(from_child[0]);
+	send_many(fd);
+	tell(to_child[1]);
+	await(from_child[0]);
+	tell(to_child[1]);
+	waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -106,6 +216,18 @@ int main(int argc, char **argv)
 		puts("");
 		return 0;
 	}
+	if (pipe(to_child) < 0 || pipe(from_child) < 0)
+		die("pipe");
+	if (argc == 4) {
+		share_descriptors(argv[2], argv[3], fd);
+		puts("");
+		return 0;
+	}
+	if (strcmp(what, "memory") == 0) {
+		share_memory(fd);
+		puts("");
+		return 0;
+	}
 	if (strcmp(what, "unshare") == 0) {
 		pthread_t thread;
 
@@ -118,6 +240,9 @@ int main(int argc, char **argv)
 		puts("");
 		return 0;
 	}
+	if (strcmp(what, "many descriptors") == 0)
+		for (int i = 0; i < 300; i++)
+			dup(0);
 	send_many(fd);
 
 	other = new_socket();

@@ -6,7 +6,20 @@
 
 #include "harness.h"
 #include "raw.h"
+#include <sys/mman.h>
 #include <sys/syscall.h>
+
+/* Receives into a message that can't be written to: EFAULT, when the descriptors are there. */
+static inline int receive_unwritable(int from, const struct msghdr *message)
+{
+	struct msghdr *copy = mmap(NULL, sizeof(*copy), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*copy = *message;
+	if (mprotect(copy, sizeof(*copy), PROT_READ) < 0)
+		die("mprotect");
+	return recvmsg(from, copy, 0) < 0 && errno == EFAULT ? 0 : -1;
+}
 
 /* Through a socket pair; received by recvmsg, recvmmsg or syscall(2). */
 static inline int pass(int fd, const char *how)
@@ -34,6 +47,8 @@ static inline int pass(int fd, const char *how)
 		result = recvmmsg(pair[1], &message, 1, 0, NULL);
 	else if (strcmp(how, "number") == 0)
 		result = (int)syscall(SYS_recvmsg, pair[1], &message.msg_hdr, 0);
+	else if (strcmp(how, "unwritable") == 0)
+		result = receive_unwritable(pair[1], &message.msg_hdr);
 	else
 		result = (int)recvmsg(pair[1], &message.msg_hdr, 0);
 	if (result < 0)

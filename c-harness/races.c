@@ -4,6 +4,7 @@
  *
  *	listen		a connect that fails, against listen
  *	dissolve	a UDP connect and send, against a dissolve
+ *	in-use		a send, against a bind whose port is in use, in a process that sends many
  *	bind6, listen6	a bind to ::, a listen, where IPV6_V6ONLY is set, against its being cleared: what
  *			takes IPv4 is wrong, whatever the call says
  */
@@ -112,6 +113,63 @@ static void connect_and_dissolve(double end)
 	pthread_join(other, NULL);
 }
 
+static struct sockaddr_in receiver_at;
+
+/* The other thread of `in-use`: one datagram from each socket. */
+static void *send_always(void *unused)
+{
+	int seen = 0;
+
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		if (atomic_load(&rounds) == seen)
+			continue;
+		seen++;
+		for (int i = rand() % 400; i > 0; i--)
+			atomic_load(&rounds);
+		sendto(atomic_load(&fd), "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&receiver_at,
+		       sizeof(receiver_at));
+		atomic_store(&fd, -1);
+	}
+	return NULL;
+}
+
+static void bind_and_send(double end)
+{
+	int receiver = socket(AF_INET, SOCK_DGRAM, 0), in_use = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in from;
+	socklen_t length;
+	pthread_t other;
+	char byte;
+	int port;
+
+	if (bind_to(receiver, "127.0.0.1", 0) < 0 || bind_to(in_use, "0.0.0.0", 0) < 0)
+		die("bind");
+	receiver_at = local(receiver);
+	port = ntohs(local(in_use).sin_port);
+	for (int i = 0; i < 200; i++) {
+		sendto(in_use, "x", 1, 0, (struct sockaddr *)&receiver_at, sizeof(receiver_at));
+		recv(receiver, &byte, 1, 0);
+	}
+	pthread_create(&other, NULL, send_always, NULL);
+	while (now() < end) {
+		int one = socket(AF_INET, SOCK_DGRAM, 0);
+
+		atomic_store(&fd, one);
+		atomic_fetch_add(&rounds, 1);
+		while (atomic_load(&fd) >= 0)
+			bind_to(one, "0.0.0.0", port);
+		length = sizeof(from);
+		if (recvfrom(receiver, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &length) == 1) {
+			tried++;
+			wrong += from.sin_addr.s_addr != assigned.s_addr;
+		}
+		close(one);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
 static void set_ipv6_only(int socket, int on)
 {
 	setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
@@ -188,6 +246,8 @@ int main(int argc, char **argv)
 		connect_and_listen(end);
 	else if (strcmp(argv[1], "dissolve") == 0)
 		connect_and_dissolve(end);
+	else if (strcmp(argv[1], "in-use") == 0)
+		bind_and_send(end);
 	else if (strcmp(argv[1], "bind6") == 0 || strcmp(argv[1], "listen6") == 0)
 		take_ipv6_only(end, strcmp(argv[1], "listen6") == 0);
 	else

@@ -31,7 +31,11 @@ by_number!(by_number, Frame, before, after, real::system::bind);
 
 unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with bind's signature.
-    unsafe { sockaddr_call(frame, &real::BIND, 1, rewrite) }
+    let real = unsafe { sockaddr_call(frame, &real::BIND, 1, rewrite) };
+    if !real.is_null() {
+        datagrams::begin_bind();
+    }
+    real
 }
 
 unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
@@ -43,6 +47,7 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
         confined::note_unbound();
         datagrams::note_bind_failed(frame.fd());
     }
+    datagrams::end_bind();
     let wildcard = match frame.afterwards {
         Afterwards::LogBind(wildcard) => wildcard,
         Afterwards::CheckIpv6Only(_) => None,

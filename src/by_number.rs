@@ -6,13 +6,17 @@
 
 use core::ffi::c_long;
 
-use crate::{accept, bind, connect, descriptors, listen, real, seccomp, send, setsockopt};
+use crate::{accept, bind, connect, descriptors, listen, real, seccomp, send, setsockopt, sharing};
 
-/// Defines syscall(2) with its doors. The kernel looks at 32 bits of the number. A door's arguments
+/// Defines syscall(2) with its doors, and with numbers that go through when [`sharing`] has been told
+/// of them: some return twice, so no frame is kept. The kernel looks at 32 bits of the number. A door's arguments
 /// move down by one register, the sixth comes from the stack or the next register, and the call
 /// goes on with the return address that is there.
 macro_rules! syscall_with_doors {
-    ($($door:ident: $entry:path, $number_of:ident: $number:path;)+) => {
+    (
+        $($door:ident: $entry:path, $number_of:ident: $number:path;)+
+        => $($noted:ident: $noted_number:path;)+
+    ) => {
         /// syscall(2)
         ///
         /// # Safety
@@ -28,7 +32,13 @@ macro_rules! syscall_with_doors {
                     concat!("cmp edi, {", stringify!($number_of), "}"),
                     "je 2f",
                 )+
+                $(
+                    concat!("cmp edi, {", stringify!($noted), "}"),
+                    "je 3f",
+                )+
                 "jmp [rip + {next}]",
+                "3:",
+                "jmp {note}",
                 "2:",
                 "mov rdi, rsi",
                 "mov rsi, rdx",
@@ -39,7 +49,9 @@ macro_rules! syscall_with_doors {
                 "jmp rax",
                 ".cfi_endproc",
                 next = sym real::SYSCALL,
+                note = sym sharing::by_number,
                 $($door = sym $entry, $number_of = const $number,)+
+                $($noted = const $noted_number,)+
             );
             #[cfg(target_arch = "aarch64")]
             core::arch::naked_asm!(
@@ -50,9 +62,15 @@ macro_rules! syscall_with_doors {
                     concat!("cmp w0, #{", stringify!($number_of), "}"),
                     "b.eq 2f",
                 )+
+                $(
+                    concat!("cmp w0, #{", stringify!($noted), "}"),
+                    "b.eq 3f",
+                )+
                 "adrp x16, {next}",
                 "ldr x16, [x16, :lo12:{next}]",
                 "br x16",
+                "3:",
+                "b {note}",
                 "2:",
                 "mov x0, x1",
                 "mov x1, x2",
@@ -63,7 +81,9 @@ macro_rules! syscall_with_doors {
                 "br x16",
                 ".cfi_endproc",
                 next = sym real::SYSCALL,
+                note = sym sharing::by_number,
                 $($door = sym $entry, $number_of = const $number,)+
+                $($noted = const $noted_number,)+
             );
         }
     };
@@ -85,6 +105,11 @@ syscall_with_doors! {
     recvmsg: descriptors::recvmsg_by_number, recvmsg_number: libc::SYS_recvmsg;
     recvmmsg: descriptors::recvmmsg_by_number, recvmmsg_number: libc::SYS_recvmmsg;
     pidfd_getfd: descriptors::pidfd_getfd_by_number, pidfd_getfd_number: libc::SYS_pidfd_getfd;
+    =>
+    clone: libc::SYS_clone;
+    clone3: libc::SYS_clone3;
+    unshare: libc::SYS_unshare;
+    close_range: libc::SYS_close_range;
 }
 
 /// syscall(2) for whoever calls it before our constructor, or where there is no other.

@@ -18,8 +18,13 @@
 //! A socket from elsewhere, which may not be bound, ends it, and every send asks again, for life:
 //! one received by `SCM_RIGHTS` or pidfd_getfd(2), and one for which IPv4 takes more than this
 //! (AF_INET6 ones, which carry both families, raw and ping sockets, UDP-Lite, SCTP and others). So
-//! does anything that can't be made sure of: a bind that fails, descriptors that can't be listed,
-//! threads or a parent (after vfork(2)) that share the memory and not the descriptors.
+//! does anything that can't be made sure of: a bind that fails, descriptors that can't be listed or
+//! are too many, a recvmsg(2) that fails after descriptors may have come, threads or a parent (after
+//! vfork(2)) that share the memory and not the descriptors, and each call after which one of the two
+//! is shared without the other ([`crate::sharing`]).
+//!
+//! While a bind(2) is under way, which may fail, each send asks. (One that has asked before, and is
+//! sent in the moment between the failure and the new bind, can't be helped.)
 //!
 //! An AF_INET6 socket that 1 finds bound and with `IPV6_V6ONLY`, as servers of both families have
 //! one, carries no IPv4, and does no harm: that option is not changed without a call of ours.
@@ -63,8 +68,17 @@ static STATE: AtomicU8 = AtomicU8::new(State::Unsettled as u8);
 /// How often the kernel has been asked before a send.
 static ASKED: AtomicU32 = AtomicU32::new(0);
 
+/// How many calls of bind(2) are under way: one that fails takes a socket's address away, until
+/// [`note_bind_failed`] has bound it again. (A child of fork(2) that was forked meanwhile by another
+/// thread asks before each send for life.)
+static BINDS: AtomicU32 = AtomicU32::new(0);
+
 /// Going through the descriptors costs about as much as asking so many times.
 const ASKED_BEFORE_SETTLING: u32 = 64;
+
+/// A process with more descriptors, or threads, asks before each send: going through them, in one
+/// send, would take longer than a millisecond or two.
+const MOST: u32 = 256;
 
 /// The order of all accesses is that of the system calls between them: a socket that is made before
 /// its maker sees `Settling` is there when the descriptors are gone through after it was written.
@@ -82,7 +96,7 @@ fn change(from: State, to: State) -> bool {
 /// Whether every datagram leaves from an address that it may use, whatever the socket: there are
 /// none but IPv4 datagram sockets, all bound.
 pub fn are_bound() -> bool {
-    STATE.load(Ordering::Acquire) == State::Settled as u8
+    STATE.load(Ordering::SeqCst) == State::Settled as u8 && BINDS.load(Ordering::SeqCst) == 0
 }
 
 /// Whether new sockets are bound.
@@ -139,6 +153,16 @@ pub fn note_v6only(fd: c_int) {
     }
 }
 
+/// A bind is about to be made; [`end_bind`] follows.
+pub fn begin_bind() {
+    BINDS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// A bind was made, and if it failed [`note_bind_failed`] was called.
+pub fn end_bind() {
+    BINDS.fetch_sub(1, Ordering::SeqCst);
+}
+
 /// A bind failed: where the port is in use the kernel has taken the address away too.
 pub fn note_bind_failed(fd: c_int) {
     if !stay_bound() {
@@ -179,7 +203,9 @@ fn settle(policy: &Policy) {
 /// Whether all that share the memory share the descriptors too.
 fn shared_by_all() -> Result<(), Unsure> {
     let own = pid();
+    let mut left = MOST;
     for_each_number(c"/proc/self/task", |thread| {
+        left = left.checked_sub(1).ok_or(Unsure)?;
         let shared = share_descriptors(own, thread)?;
         shared.then_some(()).ok_or(Unsure)
     })?;
@@ -192,7 +218,9 @@ fn shared_by_all() -> Result<(), Unsure> {
 }
 
 fn bind_all(policy: &Policy) -> Result<(), Unsure> {
+    let mut left = MOST;
     for_each_number(c"/proc/thread-self/fd", |fd| {
+        left = left.checked_sub(1).ok_or(Unsure)?;
         bind_any(policy, c_int::try_from(fd).map_err(|_| Unsure)?)
     })
 }

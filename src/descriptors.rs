@@ -85,6 +85,8 @@ unsafe extern "C" fn after_recvmsg(frame: *mut Frame, result: isize) -> isize {
     if result >= 0 && descriptors_matter() {
         // SAFETY: the kernel has just written to it.
         unsafe { look_for_descriptors(frame.pointer(1)) };
+    } else if result < 0 {
+        note_failed();
     }
     result
 }
@@ -115,7 +117,10 @@ unsafe extern "C" fn before_recvmmsg(_: *mut Frame) -> *const c_void {
 unsafe extern "C" fn after_recvmmsg(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the entry code's promise: the frame of a call with recvmmsg's signature.
     let frame = unsafe { Frame::enter(frame) };
-    let received = usize::try_from(frame.result(result)).unwrap_or(0);
+    let received = usize::try_from(frame.result(result)).unwrap_or_else(|_| {
+        note_failed();
+        0
+    });
     if descriptors_matter() {
         let messages = frame.pointer::<mmsghdr>(1);
         for index in 0..received {
@@ -158,6 +163,14 @@ unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isize {
 /// Whether it matters that a message brings descriptors.
 fn descriptors_matter() -> bool {
     datagrams::stay_bound() || seccomp::is_confined()
+}
+
+/// A message that can't be written to, with `EFAULT`, may have brought descriptors all the same.
+fn note_failed() {
+    if Errno::get() == Errno(libc::EFAULT) {
+        confined::note_foreign();
+        datagrams::give_up();
+    }
 }
 
 /// # Safety

@@ -5,7 +5,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// This library stands in front of it: it gives a socket its address or a peer, brings a
-    /// socket into the process, or says what the library may do there.
+    /// socket into the process, changes with whom the sockets are shared, or says what the library
+    /// may do there.
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
@@ -31,6 +32,8 @@ pub const DOORS: &[(&str, Door)] = &[
     ("accept4", Covered),
     ("bind", Covered),
     ("bindresvport", Covered),
+    ("clone", Covered),
+    ("close_range", Covered),
     ("connect", Covered),
     ("dlmopen", Covered),
     ("dlopen", Covered),
@@ -64,4 +67,5 @@ pub const DOORS: &[(&str, Door)] = &[
     ("socket", Covered),
     ("socketpair", Harmless("not of IPv4 or IPv6")),
     ("syscall", Covered),
+    ("unshare", Covered),
 ];

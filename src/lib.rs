@@ -57,6 +57,7 @@ mod seccomp;
 mod send;
 mod setsockopt;
 mod settings;
+mod sharing;
 mod sockaddr;
 mod socket;
 mod source;

@@ -78,10 +78,15 @@ functions! {
     PIDFD_GETFD: pidfd_getfd, c"pidfd_getfd", libc::SYS_pidfd_getfd;
     /// prctl(2)
     PRCTL: prctl, c"prctl", libc::SYS_prctl;
+    /// unshare(2)
+    UNSHARE: unshare, c"unshare", libc::SYS_unshare;
+    /// close_range(2)
+    CLOSE_RANGE: close_range, c"close_range", libc::SYS_close_range;
     /// setsockopt(2)
     SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
     without:
     SYSCALL: c"syscall", by_number::system_call;
+    CLONE: c"clone", absent::minus_one;
     DLOPEN: c"dlopen", absent::null;
     DLMOPEN: c"dlmopen", absent::null;
     DLSYM: c"dlsym", absent::null;
@@ -90,8 +95,16 @@ functions! {
 
 /// What stands for a function that is nowhere to be found.
 mod absent {
-    use core::ffi::c_void;
+    use core::ffi::{c_int, c_void};
     use core::ptr;
+
+    use crate::errno::Errno;
+
+    /// For one that returns -1, and `ENOSYS` in errno.
+    pub unsafe extern "C" fn minus_one() -> c_int {
+        Errno(libc::ENOSYS).set();
+        -1
+    }
 
     /// For one that returns a pointer.
     pub unsafe extern "C" fn null() -> *mut c_void {

@@ -381,7 +381,7 @@ fn another_thread_finds_no_socket_unbound() {
     } else {
         &[]
     };
-    for case in [&["listen", "dissolve"], of_ipv6].concat() {
+    for case in [&["listen", "dissolve", "in-use"], of_ipv6].concat() {
         let run = Shim::ipv4(ADDRESS)
             .var("IPADDR_LOG", "off")
             .harness("races", &[case, "2", ADDRESS, &refused]);

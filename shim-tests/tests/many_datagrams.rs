@@ -41,6 +41,7 @@ fn sockets_from_elsewhere() {
     settled("passed recvmsg", "127.0.0.2");
     settled("passed recvmmsg", "127.0.0.2");
     settled("passed number", "127.0.0.2");
+    settled("passed unwritable", "127.0.0.2");
     settled("fork", "127.0.0.2 127.0.0.2");
     not_settled("bound elsewhere", "EPERM");
 }
@@ -77,6 +78,25 @@ fn sockets_that_are_connected_and_bound() {
 fn memory_that_is_shared_without_the_descriptors() {
     assert_eq!(case("vfork"), "127.0.0.2");
     assert_eq!(case("unshare"), "127.0.0.2");
+}
+
+/// A child by clone(2), which either end of may open a socket, or send.
+#[test]
+fn one_is_shared_without_the_other() {
+    assert_eq!(case("memory"), "127.0.0.2");
+    for when in ["early", "late"] {
+        for how in ["name", "clone", "clone3"] {
+            let arguments = ["descriptors", when, how];
+            let run = Shim::ipv4("127.0.0.2").harness("many_datagrams", &arguments);
+            assert_eq!(run.out, "127.0.0.2", "{when} {how}: {run:?}");
+        }
+    }
+}
+
+/// In a process with many descriptors no send has to wait until all have been gone through.
+#[test]
+fn many_descriptors() {
+    not_settled("many descriptors", "");
 }
 
 /// The log of what passes has a line for every datagram.

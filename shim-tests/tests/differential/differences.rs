@@ -89,7 +89,7 @@ pub const ROWS: &[Row] = &[
         difference: BoundAtSocket,
         way: Way::Library,
         when: "an IPv4 datagram socket of a process that sends many datagrams",
-        does: "is bound to the assigned address from the beginning, without a port, and again when it is dissolved",
+        does: "is bound to the assigned address from the beginning, without a port",
         why: "so a send need not ask the kernel (`src/datagrams.rs`)",
     },
     Row {

@@ -7,7 +7,7 @@ use crate::kernel::Answer;
 use crate::model::Model;
 use crate::program::{Domain, How, Kind, Name, Setting};
 use crate::rules::Verdict;
-use crate::socket::{Port, Socket, wildcard};
+use crate::socket::{Port, Socket, in_form_of, wildcard};
 
 /// How often the library asks before it binds all datagram sockets.
 const ASKED_BEFORE_SETTLING: u32 = 64;
@@ -253,6 +253,7 @@ impl Model<'_> {
         mut source: Option<IpAddr>,
     ) -> Answer<(i64, Option<IpAddr>)> {
         let mut allowed = Ok(false);
+        let chosen = source.map(|chosen| chosen.to_canonical());
         if let Some(chosen) = source {
             match self.rules.source(chosen) {
                 // What the kernel makes of `::` is the socket's own address.
@@ -260,14 +261,14 @@ impl Model<'_> {
                 Ok(_) => {}
                 Err(errno) => allowed = Err(errno),
             }
-            // Where the source has to change, a message of sendmmsg(2) is judged once more.
-            if how == How::SendMmsg
-                && source.map(|it| it.to_canonical()) != Some(chosen.to_canonical())
-            {
-                allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, to));
-            }
         }
-        let allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, to));
+        let judged = to.map(|to| lead_to_source(*to, source));
+        // Where the source has to change, a message of sendmmsg(2) is judged once more.
+        let changes = chosen != source.map(|source| source.to_canonical());
+        if how == How::SendMmsg && changes {
+            allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, judged.as_ref()));
+        }
+        let allowed = allowed.and_then(|_| self.take_source_to_send(socket, how, judged.as_ref()));
         let own = &self.kernel.sockets[socket];
         if let Err(errno) = allowed {
             self.note_refused(socket, how, to, source);
@@ -411,6 +412,19 @@ fn leads_to(socket: &Socket, remote: IpAddr) -> IpAddr {
         return Ipv4Addr::LOCALHOST.into();
     }
     remote
+}
+
+/// The kernel takes 0.0.0.0 for the source of the packet, so a chosen one is the destination.
+fn lead_to_source(mut to: Name, source: Option<IpAddr>) -> Name {
+    let wildcard = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    if let Some(source) = source.filter(|source| source.to_canonical().is_ipv4())
+        && !source.to_canonical().is_unspecified()
+        && to.address.to_canonical() == wildcard
+        && !to.unspec
+    {
+        to.address = in_form_of(to.address, source.to_canonical());
+    }
+    to
 }
 
 /// Whether the library judges a sockaddr, whatever the socket.
