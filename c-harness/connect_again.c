@@ -1,6 +1,6 @@
 /*
- * connect_again KIND ADDRESS PORT REFUSED_PORT: a connect that is refused, then one on the same
- * socket that isn't.
+ * connect_again KIND ADDRESS PORT REFUSED_PORT [REFUSED_ADDRESS]: a connect that is refused, then one
+ * on the same socket that isn't.
  */
 #include "harness.h"
 
@@ -8,10 +8,10 @@ int main(int argc, char **argv)
 {
 	int fd;
 
-	if (argc != 5)
+	if (argc < 5)
 		return 2;
 	fd = open_socket(argv[1]);
-	printf("%s", outcome(connect_to(fd, argv[2], atoi(argv[4]))));
+	printf("%s", outcome(connect_to(fd, argv[argc - 1 > 4 ? 5 : 2], atoi(argv[4]))));
 	printf(" %s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
 	print_local(fd);
 	puts("");

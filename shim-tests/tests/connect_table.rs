@@ -105,6 +105,26 @@ fn ping_sockets() {
     }
 }
 
+/// One whose connect has failed stays bound, and connects again.
+#[test]
+fn raw_sockets_after_a_connect_that_failed() {
+    let Some(netns) = skip::root_for("raw sockets without a route")
+        .then(Netns::new)
+        .flatten()
+    else {
+        return;
+    };
+    for (kind, unreachable, address, source) in [
+        ("raw4", "192.0.2.1", "127.0.0.1", ADDRESS),
+        ("raw6", "2001:db8::1", "::1", "::1"),
+    ] {
+        let shim = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "::1").netns(&netns);
+        let run = shim.harness("connect_again", &[kind, address, "0", "0", unreachable]);
+        let words = run.words();
+        assert_eq!(words[..3], ["ENETUNREACH", "0", source], "{run:?}");
+    }
+}
+
 /// The kernel takes the address away.
 #[test]
 fn raw_sockets_are_dissolved() {

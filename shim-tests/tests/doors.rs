@@ -363,6 +363,26 @@ fn listen_on_an_unbound_socket() {
     }
 }
 
+/// What the README lists as not covered: the kernel binds by itself, and what is bound so receives for
+/// every address; nothing is sent from it.
+#[test]
+fn what_the_kernel_binds_by_itself() {
+    let autobind = |kind| {
+        let run = Shim::ipv4(ADDRESS).harness("autobind", &[kind]);
+        let words = run.words();
+        assert_eq!(words.len(), 5, "{run:?}");
+        [words[0], words[1], words[3], words[4]].join(" ")
+    };
+    assert_eq!(autobind("udp4"), "EDESTADDRREQ 0.0.0.0 received EPERM");
+    if skip::ipv6() {
+        assert_eq!(autobind("udp6"), "0 :: received EPERM");
+    }
+    if skip::root_for("raw sockets") {
+        // The first send binds it.
+        assert_eq!(autobind("raw4"), "0 0.0.0.0 received 0");
+    }
+}
+
 #[test]
 fn bind_and_connect_by_number() {
     let listener = Listener::on("127.0.0.1");
