@@ -7,6 +7,7 @@
  *	in-use		a send, against a bind whose port is in use, in a process that sends many
  *	bind6, listen6	a bind to ::, a listen, where IPV6_V6ONLY is set, against its being cleared: what
  *			takes IPv4 is wrong, whatever the call says
+ *	reach-tcp, reach-udp	a connect to IPv4 against the same; what comes from elsewhere is wrong
  */
 #define _GNU_SOURCE
 #include "harness.h"
@@ -234,6 +235,39 @@ static void take_ipv6_only(double end, int stream)
 	pthread_join(other, NULL);
 }
 
+static void reach_ipv4(double end, int stream)
+{
+	int type = stream ? SOCK_STREAM : SOCK_DGRAM;
+	int receiver = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	pthread_t other;
+	int port;
+
+	if (bind_to(receiver, "127.0.0.1", 0) < 0 || (stream && listen(receiver, 100) < 0))
+		die("receiver");
+	port = ntohs(local(receiver).sin_port);
+	pthread_create(&other, NULL, clear_ipv6_only, NULL);
+	while (now() < end) {
+		int one = socket(AF_INET6, type, 0), taken;
+		struct sockaddr_in6 in6;
+		socklen_t length = sizeof(in6);
+
+		set_ipv6_only(one, 1);
+		atomic_store(&fd, one);
+		if (connect_to(one, "::ffff:127.0.0.1", port) == 0) {
+			tried++;
+			if (getsockname(one, (struct sockaddr *)&in6, &length) < 0)
+				die("getsockname");
+			wrong += memcmp(&in6.sin6_addr.s6_addr[12], &assigned, 4) != 0;
+		}
+		atomic_store(&fd, -1);
+		taken = stream ? accept(receiver, NULL, NULL) : -1;
+		close(taken);
+		close(one);
+	}
+	atomic_store(&stop, 1);
+	pthread_join(other, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	double end;
@@ -250,6 +284,8 @@ int main(int argc, char **argv)
 		bind_and_send(end);
 	else if (strcmp(argv[1], "bind6") == 0 || strcmp(argv[1], "listen6") == 0)
 		take_ipv6_only(end, strcmp(argv[1], "listen6") == 0);
+	else if (strncmp(argv[1], "reach-", 6) == 0)
+		reach_ipv4(end, strcmp(argv[1], "reach-tcp") == 0);
 	else
 		return 2;
 	printf("tried %ld wrong %ld\n", tried, wrong);

@@ -177,7 +177,7 @@ fn without_quiet_bind(
     };
     let endpoint = request.asked();
     if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
-        return fail_from_address("connect", fd, domain, Some(policy));
+        return fail_from_address("connect", fd, domain, remote.family(), Some(policy));
     }
     let no_source = |errno| Refusal::no_source("connect", fd, endpoint, source, errno);
     // Linux takes an AF_INET destination on an AF_INET6 datagram socket, whose source must be

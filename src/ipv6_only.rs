@@ -8,11 +8,15 @@ use ipaddr_policy::judge::EPERM;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Request, Verdict, judge};
 
+use libc::AF_INET6;
+
 use crate::assignment;
+use crate::entry::Afterwards;
 use crate::errno::Errno;
 use crate::local::Local;
 use crate::refusal::Refusal;
-use crate::{protocol, real, socket};
+use crate::sockaddr::Sockaddr;
+use crate::{protocol, real, seccomp, socket};
 
 /// After a call that bound the socket to `::`, which was passed because the socket took IPv6 alone:
 /// what the program gets if it takes IPv4 too by now, and isn't allowed to.
@@ -23,6 +27,42 @@ pub fn check(call: &str, fd: c_int, port: u16) -> Option<isize> {
         errno.set();
     }
     refused
+}
+
+/// Before a socket that takes IPv6 alone, and isn't bound, is left to the kernel to be refused an IPv4
+/// destination: so that it is refused, whatever other threads do. `afterwards` is of the bind to the
+/// wildcard, which a datagram socket has behind it.
+///
+/// # Errors
+/// `ENETUNREACH` for a stream, what the kernel says; for a datagram socket that takes IPv4 by now
+/// what [`check`] says.
+pub fn keep_from_ipv4(call: &str, fd: c_int, afterwards: Afterwards) -> Result<(), Refusal> {
+    if socket::is_stream(fd) {
+        return Err(Refusal::from(Errno(libc::ENETUNREACH)));
+    }
+    // Without a port the option can still change, and the kernel would choose one now.
+    let no_port = socket::has_bind_address_no_port(fd);
+    if no_port {
+        socket::set_bind_address_no_port(fd, false)?;
+    }
+    let bound = match afterwards {
+        Afterwards::CheckIpv6Only(_) => real::bind_quietly(fd, &Sockaddr::wildcard(AF_INET6)),
+        _ if no_port => rebind(fd),
+        _ => Ok(()),
+    };
+    if no_port {
+        socket::set_bind_address_no_port(fd, true)?;
+    }
+    bound?;
+    match afterwards {
+        Afterwards::CheckIpv6Only(port) => is_refused(call, fd, port).map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
+}
+
+/// Binds a socket to the address that it has, to get a port.
+fn rebind(fd: c_int) -> Result<(), Errno> {
+    real::bind_quietly(fd, &socket::local_address(fd)?.with_any_port())
 }
 
 fn is_refused(call: &str, fd: c_int, port: u16) -> Option<Refusal> {
@@ -67,6 +107,10 @@ fn ipv4_half(request: Request) -> Request {
 /// A socket with a port can't be unbound. A stream isn't listened on, or no longer; a datagram socket
 /// gets a filter (see socket(7)) that drops every packet, for good.
 fn receive_nothing(fd: c_int) {
+    // A program that has changed `IPV6_V6ONLY` may set options.
+    if !seccomp::may_set_options() {
+        return;
+    }
     if socket::is_listening(fd) {
         // SAFETY: shutdown has no preconditions.
         let _ = unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };

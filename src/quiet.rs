@@ -75,7 +75,7 @@ pub fn may_be_left(fd: c_int, policy: &Policy, local: SocketAddr) -> bool {
 /// becomes a socket of the destination's family alone, so that at no moment does it have an
 /// address of the other family that isn't assigned.
 pub fn free_for(fd: c_int, policy: &Policy, family: Family) {
-    if !LEFT_BOUND.load(Ordering::Relaxed) {
+    if !LEFT_BOUND.load(Ordering::Relaxed) || seccomp::is_confined() {
         return;
     }
     let Ok(local) = socket::local_address(fd) else {

@@ -14,7 +14,9 @@ use crate::entry::Afterwards;
 use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::sockaddr::Sockaddr;
-use crate::{bind, confined, connect, datagrams, log, protocol, quiet, real, seccomp, socket};
+use crate::{
+    bind, confined, connect, datagrams, ipv6_only, log, protocol, quiet, real, seccomp, socket,
+};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, no rule asks for destinations, and streams are opened by
@@ -152,7 +154,7 @@ fn no_endpoint(call: &str, fd: c_int) -> Result<Afterwards, Refusal> {
         return Ok(Afterwards::Nothing);
     }
     match Local::of(fd)? {
-        Local::Unbound(domain) => fail_from_address(call, fd, domain, policy),
+        Local::Unbound(domain) => fail_from_address(call, fd, domain, AF_UNSPEC, policy),
         _ => Ok(Afterwards::Nothing),
     }
 }
@@ -169,17 +171,29 @@ pub fn kernel_refuses(fd: c_int, domain: c_int, family: c_int, remote: IpAddr) -
 }
 
 /// Leaves a call to the kernel that refuses its destination: it binds a datagram socket before it
-/// does. The port is nobody's choice, and so nothing for the rules.
+/// does. The port is nobody's choice, and so nothing for the rules. `family` is the destination's
+/// sockaddr's, `AF_UNSPEC` if it has none that the kernel takes.
 pub fn fail_from_address(
     call: &str,
     fd: c_int,
     domain: c_int,
+    family: c_int,
     policy: Option<&Policy>,
 ) -> Result<Afterwards, Refusal> {
-    if socket::is_datagram(fd) {
-        return bind_as_wildcard(call, fd, domain, policy, judge_address);
+    let is_datagram = socket::is_datagram(fd);
+    let afterwards = if is_datagram {
+        bind_as_wildcard(call, fd, domain, policy, judge_address)?
+    } else {
+        Afterwards::Nothing
+    };
+    // An AF_INET destination the kernel refuses a stream whatever `IPV6_V6ONLY` is.
+    if domain == AF_INET6
+        && (family == AF_INET6 && !socket::is_raw(fd) || family == AF_INET && is_datagram)
+    {
+        ipv6_only::keep_from_ipv4(call, fd, afterwards)?;
+        return Ok(Afterwards::Nothing);
     }
-    Ok(Afterwards::Nothing)
+    Ok(afterwards)
 }
 
 /// Binds a socket that isn't bound as a bind to the wildcard address and port 0 would, before the
@@ -233,7 +247,7 @@ fn bind_source(
         return Ok(Afterwards::Nothing);
     }
     if kernel_refuses(fd, domain, remote.family(), endpoint.ip()) {
-        return fail_from_address(call, fd, domain, Some(policy));
+        return fail_from_address(call, fd, domain, remote.family(), Some(policy));
     }
     let source = match judge(policy, request) {
         Verdict::Pass => return Ok(Afterwards::Nothing),
