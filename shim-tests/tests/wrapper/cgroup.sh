@@ -59,6 +59,14 @@ if root_for cgroup; then
         rmdir "$unified/$group"
 
         if have setpriv 'cgroup: as another user'; then
+            # A delegated cgroup: who is in it and owns it makes others below it.
+            mkdir "$unified/$group" && chown -R 65534:65534 "$unified/$group"
+            # shellcheck disable=SC2086 # busybox sh is two words
+            try sh -c 'echo "$$" >"$0/cgroup.procs" && exec "$@"' "$unified/$group" \
+                setpriv --reuid 65534 --regid 65534 --clear-groups $shell "$bin/run-restricted.sh" \
+                --ip 127.0.0.2 --create-cgroup "/$group/x" -- grep '^0::' /proc/self/cgroup
+            check 'cgroup: delegated' "0 0::/$group/x" "$status $out"
+            rmdir "$unified/$group/x" "$unified/$group"
             # shellcheck disable=SC2086 # busybox sh is two words
             out=$(setpriv --reuid 65534 --regid 65534 --clear-groups $shell "$bin/run-restricted.sh" \
                 --ip 127.0.0.2 --create-cgroup "/$group" -- true 2>&1 </dev/null)
