@@ -3,6 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::SocketAddr;
 
+use ipaddr_policy::list::may_be_source;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
@@ -110,6 +111,11 @@ fn rewrite(fd: c_int, sockaddr: &mut Sockaddr) -> Result<Afterwards, Refusal> {
     let request = request(policy, fd, local);
     match judge(policy, request) {
         Verdict::Pass => {
+            if !may_be_source(local.ip()) {
+                // What is sent from there has to be given a source.
+                datagrams::give_up();
+                confined::note_foreign();
+            }
             if local.port() == 0 && !local.ip().is_unspecified() {
                 quiet::note_chosen_source(fd);
             }

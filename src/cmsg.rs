@@ -57,6 +57,57 @@ pub fn sources(
     })
 }
 
+/// A control message that chooses a source, as `sources` reads it.
+#[repr(C, align(8))]
+pub struct Choice {
+    bytes: [u8; Self::MOST],
+    len: usize,
+}
+
+impl Choice {
+    /// The longest, with struct in6_pktinfo.
+    const MOST: usize = (HEADER + 20).next_multiple_of(ALIGNMENT);
+
+    /// The source `address`, on whatever interface.
+    pub fn new(address: IpAddr) -> Self {
+        let mut choice = Self {
+            bytes: [0; Self::MOST],
+            len: 0,
+        };
+        let data_len: usize = match address {
+            IpAddr::V4(v4) => {
+                choice.put(HEADER + 4, v4.octets());
+                choice.describe(IPPROTO_IP, IP_PKTINFO);
+                12
+            }
+            IpAddr::V6(v6) => {
+                choice.put(HEADER, v6.octets());
+                choice.describe(IPPROTO_IPV6, IPV6_PKTINFO);
+                20
+            }
+        };
+        choice.put(0, (HEADER + data_len).to_ne_bytes());
+        choice.len = (HEADER + data_len).next_multiple_of(ALIGNMENT);
+        choice
+    }
+
+    /// What it consists of, padding included.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    fn describe(&mut self, level: c_int, kind: c_int) {
+        self.put(size_of::<usize>(), level.to_ne_bytes());
+        self.put(size_of::<usize>() + 4, kind.to_ne_bytes());
+    }
+
+    fn put<const N: usize>(&mut self, at: usize, field: [u8; N]) {
+        if let Some(slot) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *slot = field;
+        }
+    }
+}
+
 /// Whether the control messages in `len` bytes bring descriptors, see `SCM_RIGHTS` in unix(7).
 pub fn has_descriptors(len: usize, read: impl Fn(usize) -> [u8; LOOKED_AT]) -> bool {
     messages(len, read).any(|message| (message.level, message.kind) == (SOL_SOCKET, SCM_RIGHTS))

@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipaddr_policy::judge::{EPERM, judge_address};
+use ipaddr_policy::list::may_be_source;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6};
 
@@ -67,7 +68,8 @@ fn note(policy: &Policy<'_>, fd: c_int) {
 
 fn is_allowed(policy: &Policy<'_>, fd: c_int, local: SocketAddr) -> bool {
     let request = bind::request(policy, fd, SocketAddr::new(local.ip(), 0));
-    judge_address(policy, request) == Verdict::Pass
+    // What is sent from a group would have to be given a source, which nobody here can do.
+    judge_address(policy, request) == Verdict::Pass && may_be_source(local.ip())
 }
 
 /// A socket was made, or may have lost its address.

@@ -3,6 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::{IpAddr, SocketAddr};
 
+use ipaddr_policy::judge::EPERM;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
@@ -117,7 +118,7 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         && let Local::Bound(local) = Local::of(fd)?
         && (is_wildcard || !quiet::may_be_left(fd, policy, local))
     {
-        return keep_source("connect", fd, policy, request.on_bound(local.ip()));
+        return keep_local(fd, policy, request.on_bound(local.ip()));
     }
     match judge(policy, request) {
         Verdict::Pass => {
@@ -136,10 +137,18 @@ fn take_source(fd: c_int, remote: &Sockaddr) -> Result<Afterwards, Refusal> {
         }
         Verdict::Deny(errno) => match Local::of(fd)? {
             Local::Bound(local) if !quiet::may_be_left(fd, policy, local) => {
-                keep_source("connect", fd, policy, request.on_bound(local.ip()))
+                keep_local(fd, policy, request.on_bound(local.ip()))
             }
             _ => Err(Refusal::judged("connect", fd, policy, request, errno)),
         },
+    }
+}
+
+/// As [`keep_source`]; a connection can't be given another source than its socket's.
+fn keep_local(fd: c_int, policy: &Policy<'_>, request: Request) -> Result<Afterwards, Refusal> {
+    match keep_source("connect", fd, policy, request)? {
+        Afterwards::GiveSource(_) => Err(Refusal::judged("connect", fd, policy, request, EPERM)),
+        afterwards => Ok(afterwards),
     }
 }
 
@@ -170,7 +179,7 @@ fn without_quiet_bind(
                 log::quietly_bound("connect", fd, source, request.asked());
                 return Ok(Afterwards::EndQuietBind);
             }
-            return keep_source("connect", fd, policy, request.on_bound(local.ip()));
+            return keep_local(fd, policy, request.on_bound(local.ip()));
         }
         Local::NotInternet => return Ok(Afterwards::Nothing),
         Local::Unbound(domain) => domain,

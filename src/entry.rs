@@ -10,6 +10,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
+use core::net::IpAddr;
 
 use ipaddr_policy::Family;
 
@@ -53,6 +54,8 @@ pub enum Afterwards {
     JudgePeer,
     /// If the call fails: the seccomp filter isn't there.
     FilterInstalled,
+    /// Nothing; but before it the datagram has to be given this source, for the socket has none.
+    GiveSource(IpAddr),
 }
 
 impl Frame {

@@ -8,7 +8,7 @@ use core::ptr;
 use ipaddr_policy::judge::EPERM;
 use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
 
-use crate::cmsg;
+use crate::cmsg::{self, Choice};
 use crate::entry::{Afterwards, Frame};
 use crate::errno::Errno;
 use crate::refusal::Refusal;
@@ -31,6 +31,38 @@ pub struct MessageFrame {
 /// judged where it stands, and so may change before the kernel reads it.
 #[repr(C, align(8))]
 struct Control([MaybeUninit<u8>; 512]);
+
+impl Control {
+    /// Has `message`, whose control messages are here if it has any, choose `given`. `None` where
+    /// there is no room, or they are elsewhere.
+    fn give(&mut self, message: &mut msghdr, sources: Sources, given: IpAddr) -> Option<()> {
+        let (control, len) = cmsg::of(message);
+        let own = self.0.as_mut_ptr().cast::<u8>();
+        if len != 0 && control != own {
+            return None;
+        }
+        if let (Sources::Wildcard(ipv4_at), IpAddr::V6(v6)) = (sources, given) {
+            // Of an IPv6 address, which was read here: see `judge_sources`.
+            return self.put(ipv4_at.checked_sub(12)?, &v6.octets());
+        }
+        let at = len.next_multiple_of(align_of::<Self>());
+        let choice = Choice::new(given);
+        // Behind a last message without its padding.
+        self.put(len, [0; align_of::<Self>()].get(..at.checked_sub(len)?)?)?;
+        self.put(at, choice.bytes())?;
+        message.msg_control = self.0.as_mut_ptr().cast();
+        message.msg_controllen = at.checked_add(choice.bytes().len())?;
+        Some(())
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) -> Option<()> {
+        let slots = self.0.get_mut(at..at.checked_add(bytes.len())?)?;
+        for (slot, byte) in slots.iter_mut().zip(bytes) {
+            slot.write(*byte);
+        }
+        Some(())
+    }
+}
 
 impl MessageFrame {
     /// Takes over the frame that the entry code has filled the arguments of.
@@ -101,11 +133,19 @@ impl MessageFrame {
         // SAFETY: the caller's promise.
         match unsafe { read_sockaddr(slot, &mut readable, parts.name, parts.name_len) } {
             Ok(remote) => {
-                let afterwards = take_source(call, fd, flags, remote, source);
+                let afterwards = take_source(call, fd, flags, remote, source.ipv4());
                 let (name, len) = remote.as_in();
                 message.msg_hdr.msg_name = name.cast_mut().cast();
                 message.msg_hdr.msg_namelen = len;
-                afterwards
+                match (afterwards?, source) {
+                    (Afterwards::GiveSource(_), Sources::Chosen(_)) => Ok(Afterwards::Nothing),
+                    (Afterwards::GiveSource(given), _) => {
+                        let given = self.control.give(&mut message.msg_hdr, source, given);
+                        given.ok_or(Refusal::from(Errno(EPERM)))?;
+                        Ok(Afterwards::Nothing)
+                    }
+                    (afterwards, _) => Ok(afterwards),
+                }
             }
             Err(NotRead::Refused) => Ok(Afterwards::Nothing),
             Err(NotRead::Unreadable) => {
@@ -153,9 +193,36 @@ pub unsafe fn judge_in_place(
     let mut slot = MaybeUninit::uninit();
     // SAFETY: the caller's promise.
     match unsafe { read_sockaddr(&mut slot, readable, parts.name, parts.name_len) } {
-        Ok(remote) => take_source(call, fd, flags, remote, source).map(|_| verdict),
+        Ok(remote) => {
+            let afterwards = take_source(call, fd, flags, remote, source.ipv4())?;
+            Ok(match (afterwards, source) {
+                (Afterwards::GiveSource(_), Sources::Chosen(_)) => verdict,
+                (Afterwards::GiveSource(_), _) => InPlace::HasToChange,
+                _ => verdict,
+            })
+        }
         Err(NotRead::Refused) => Ok(verdict),
         Err(NotRead::Unreadable) => Ok(InPlace::HasToChange),
+    }
+}
+
+/// What the control messages say of the source.
+#[derive(Clone, Copy)]
+enum Sources {
+    /// Nothing.
+    None,
+    /// The wildcard address, which leaves it to the socket; with the place of its last four bytes.
+    Wildcard(usize),
+    /// An address.
+    Chosen(IpAddr),
+}
+
+impl Sources {
+    const fn ipv4(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Chosen(IpAddr::V4(source)) => Some(source),
+            _ => None,
+        }
     }
 }
 
@@ -208,9 +275,9 @@ impl Parts {
         Some(to)
     }
 
-    /// Judges the sources that the control messages choose, and returns the IPv4 address that the
-    /// last of them comes to: it is the one that counts. Calls `rewrite` for each that has to become
-    /// another IPv4 address, with the place of its four bytes.
+    /// Judges the sources that the control messages choose, and returns what the last of them comes
+    /// to: it is the one that counts. Calls `rewrite` for each that has to become another IPv4
+    /// address, with the place of its four bytes.
     ///
     /// # Safety
     /// The control messages can be read.
@@ -219,8 +286,8 @@ impl Parts {
         call: &str,
         fd: c_int,
         mut rewrite: impl FnMut(usize, Ipv4Addr),
-    ) -> Result<Option<Ipv4Addr>, Refusal> {
-        let mut last = None;
+    ) -> Result<Sources, Refusal> {
+        let mut last = Sources::None;
         if self.control.is_null() {
             return Ok(last);
         }
@@ -231,9 +298,11 @@ impl Parts {
             if let Some(IpAddr::V4(instead)) = instead {
                 rewrite(source.ipv4_at, instead);
             }
-            if let IpAddr::V4(source) = instead.unwrap_or(source.address) {
-                last = Some(source);
-            }
+            last = match (instead, source.address) {
+                (Some(IpAddr::V4(instead)), _) => Sources::Chosen(instead.into()),
+                (_, address) if address.is_unspecified() => Sources::Wildcard(source.ipv4_at),
+                (_, address) => Sources::Chosen(address),
+            };
         }
         Ok(last)
     }

@@ -2,19 +2,36 @@
 //! a control message may choose a source.
 
 use core::ffi::{c_int, c_uint, c_void};
+use core::mem::{MaybeUninit, zeroed};
+use core::net::IpAddr;
 
-use libc::{mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
+use ipaddr_policy::judge::EPERM;
+use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
 
 use crate::assignment::{self, Assignment};
-use crate::entry::{Frame, by_number, exported, sockaddr_call};
+use crate::cmsg::Choice;
+use crate::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::errno::Errno;
 use crate::message::{InPlace, MessageFrame, judge_in_place};
+use crate::refusal::Refusal;
 use crate::source::{needs_no_look, take_source};
 use crate::user_memory::{Readable, can_write};
 use crate::{connect, real};
 
+/// A frame with room for the message that a call of sendto(2) becomes where the datagram has to be
+/// given a source.
+#[repr(C)]
+pub struct SendtoFrame {
+    frame: Frame,
+    message: MaybeUninit<msghdr>,
+    data: MaybeUninit<iovec>,
+    choice: MaybeUninit<Choice>,
+}
+
 exported! {
-    /// sendto(2): a socket that isn't bound is quietly bound to the assigned address first.
+    /// sendto(2): a socket that isn't bound is quietly bound to the assigned address first. From one
+    /// that is bound to an assigned multicast address the datagram goes by sendmsg(2), with the
+    /// assigned address for its source.
     ///
     /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
     /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
@@ -26,19 +43,48 @@ exported! {
         fd: c_int, data: *const c_void, size: usize, flags: c_int,
         address: *const sockaddr, len: socklen_t
     ) -> ssize_t;
-    Frame, before_sendto, connect::after
+    SendtoFrame, before_sendto, connect::after
 }
 
 by_number!(
     sendto_by_number,
     Frame,
-    before_sendto,
+    before_sendto_by_number,
     connect::after,
     real::system::sendto
 );
 
-unsafe extern "C" fn before_sendto(frame: *mut Frame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with sendto's signature.
+unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
+    // SAFETY: the entry code's promise: a SendtoFrame, which begins with the frame of a call with
+    // sendto's signature.
+    unsafe {
+        let real = judge_sendto(frame.cast());
+        let frame = &mut *frame;
+        match frame.frame.afterwards {
+            Afterwards::GiveSource(source) if !real.is_null() => frame.send_from(source),
+            _ => real,
+        }
+    }
+}
+
+/// As it has no way to make another call: `EPERM` where the datagram has to be given a source.
+unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
+    // SAFETY: as above.
+    unsafe {
+        let real = judge_sendto(frame);
+        match (*frame).afterwards {
+            Afterwards::GiveSource(_) if !real.is_null() => {
+                (*frame).refuse(Refusal::from(Errno(EPERM)))
+            }
+            _ => real,
+        }
+    }
+}
+
+/// # Safety
+/// The frame of a call with sendto's signature.
+unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
+    // SAFETY: the caller's promise.
     unsafe {
         let flags = Frame::enter(frame).int(3);
         if needs_no_look(flags) {
@@ -47,6 +93,31 @@ unsafe extern "C" fn before_sendto(frame: *mut Frame) -> *const c_void {
         sockaddr_call(frame, &real::SENDTO, 4, |fd, remote| {
             take_source("sendto", fd, flags, remote, None)
         })
+    }
+}
+
+impl SendtoFrame {
+    /// Makes the call one of sendmsg(2) that chooses `source`, and returns the real function. The
+    /// destination is the copy that [`judge_sendto`] has made.
+    fn send_from(&mut self, source: IpAddr) -> *const c_void {
+        let data = self.data.write(iovec {
+            iov_base: self.frame.pointer::<c_void>(1).cast_mut(),
+            iov_len: self.frame.pointer::<c_void>(2).addr(),
+        });
+        let choice = self.choice.write(Choice::new(source));
+        // SAFETY: all bytes zero is a msghdr; musl's has padding that has to be.
+        let message = self.message.write(unsafe { zeroed() });
+        message.msg_name = self.frame.pointer::<c_void>(4).cast_mut();
+        message.msg_namelen = self.frame.int(5).cast_unsigned();
+        message.msg_iov = data;
+        message.msg_iovlen = 1;
+        message.msg_control = choice.bytes().as_ptr().cast_mut().cast();
+        message.msg_controllen = choice.bytes().len();
+        let message = core::ptr::from_ref(message).expose_provenance();
+        let flags = self.frame.int(3);
+        self.frame.pass(1, message);
+        self.frame.pass(2, flags.cast_unsigned() as usize);
+        real::SENDMSG.address()
     }
 }
 

@@ -4,7 +4,7 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipaddr_policy::judge::{deciding, judge_address};
+use ipaddr_policy::judge::{EPERM, deciding, judge_address};
 use ipaddr_policy::rules::{Chain, Protocol, RuleSet, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, MSG_FASTOPEN};
@@ -87,7 +87,7 @@ pub fn take_source(
     match Local::of(fd)? {
         Local::NotInternet => Ok(Afterwards::Nothing),
         Local::Bound(local) if !is_replaced(fd, flags, policy, local, endpoint.ip()) => {
-            keep_source(call, fd, policy, request.on_bound(local.ip()))
+            send_from_bound(call, fd, flags, policy, request.on_bound(local.ip()))
         }
         Local::Bound(_) => {
             let domain = socket::local_address(fd)?.family();
@@ -267,12 +267,33 @@ fn bind_source(
     };
     match Local::of(fd)? {
         // Another thread was faster.
-        Local::Bound(local) => keep_source(call, fd, policy, request.on_bound(local.ip())),
+        Local::Bound(local) => {
+            send_from_bound(call, fd, flags, policy, request.on_bound(local.ip()))
+        }
         _ => Err(Refusal::no_source(call, fd, endpoint, source, errno)),
     }
 }
 
-/// The socket is bound already: its address decides, and the rules.
+/// As [`keep_source`]. A stream can't be given a source: one that this opens is refused, and to
+/// another the destination means nothing.
+fn send_from_bound(
+    call: &str,
+    fd: c_int,
+    flags: c_int,
+    policy: &Policy<'_>,
+    request: Request,
+) -> Result<Afterwards, Refusal> {
+    match keep_source(call, fd, policy, request)? {
+        Afterwards::GiveSource(_) if flags & MSG_FASTOPEN != 0 => {
+            Err(Refusal::judged(call, fd, policy, request, EPERM))
+        }
+        Afterwards::GiveSource(_) if socket::is_stream(fd) => Ok(Afterwards::Nothing),
+        afterwards => Ok(afterwards),
+    }
+}
+
+/// The socket is bound already: its address decides, and the rules. Where packets can't come from
+/// that address they have to be given a source.
 pub fn keep_source(
     call: &str,
     fd: c_int,
@@ -281,7 +302,11 @@ pub fn keep_source(
 ) -> Result<Afterwards, Refusal> {
     match judge(policy, request) {
         Verdict::Deny(errno) => Err(Refusal::judged(call, fd, policy, request, errno)),
-        Verdict::Pass | Verdict::Rewrite(_) => {
+        Verdict::Rewrite(source) => {
+            log::passed(call, fd, request.asked());
+            Ok(Afterwards::GiveSource(source))
+        }
+        Verdict::Pass => {
             log::passed(call, fd, request.asked());
             Ok(Afterwards::Nothing)
         }

@@ -50,9 +50,11 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
         }
         Some(Library::Free | Library::Latched(_)) | None => {}
     }
-    Ok(match verdict {
-        Verdict::Pass | Verdict::Rewrite(_) => Outcome::Fine,
-        Verdict::Deny(_) => Outcome::Found,
+    Ok(match (verdict, asked.request) {
+        (Verdict::Deny(_), _) | (Verdict::Rewrite(_), Request::ConnectBound { .. }) => {
+            Outcome::Found
+        }
+        (Verdict::Pass | Verdict::Rewrite(_), _) => Outcome::Fine,
     })
 }
 
@@ -140,6 +142,9 @@ impl Asked {
                     "allowed, becomes {}",
                     SocketAddr::new(address, local.port())
                 )
+            }
+            (Verdict::Rewrite(address), Request::ConnectBound { .. }) => {
+                format!("refused with EPERM; a datagram sent there leaves from {address}")
             }
             (Verdict::Rewrite(address), _) => format!("allowed, leaves from {address}"),
             (Verdict::Deny(_), Request::Accept { .. }) => {

@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::list::{Family, number};
+use crate::list::{Family, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::rules::{Chain, Decision, Ends, Protocol, Target};
 
@@ -66,7 +66,10 @@ impl Request {
     #[must_use]
     pub const fn on_bound(self, local: IpAddr) -> Self {
         match self {
-            Self::Connect { remote, protocol } => Self::ConnectBound {
+            Self::Connect { remote, protocol }
+            | Self::ConnectBound {
+                remote, protocol, ..
+            } => Self::ConnectBound {
                 remote,
                 protocol,
                 local,
@@ -81,7 +84,9 @@ impl Request {
 pub enum Verdict {
     /// The call goes to the kernel as it is.
     Pass,
-    /// A bind takes this address instead; a connect is preceded by a bind to it. Ports are kept.
+    /// A bind takes this address instead; a connect is preceded by a bind to it. Ports are kept. On a
+    /// socket that is bound already, to an address that packets can't come from, a datagram has to be
+    /// given this source by a control message.
     Rewrite(IpAddr),
     /// The call fails with this errno; a connection that was to be accepted is reset.
     Deny(i32),
@@ -96,7 +101,8 @@ pub fn judge(policy: &Policy<'_>, request: Request) -> Verdict {
         return verdict;
     }
     match (deciding(policy, request).target, request, verdict) {
-        (Target::Snat(source), Request::Connect { .. }, _) => {
+        (Target::Snat(source), Request::Connect { .. }, _)
+        | (Target::Snat(source), Request::ConnectBound { .. }, Verdict::Rewrite(_)) => {
             match snat(policy, request.on_bound(source)) {
                 Verdict::Pass => Verdict::Rewrite(source),
                 refused => refused,
@@ -140,9 +146,13 @@ pub fn reached(policy: &Policy<'_>, request: Request) -> Option<SocketAddr> {
         (IpAddr::V6(_), Some(IpAddr::V4(_))) => Family::Ipv4.loopback(),
         (IpAddr::V6(_), _) => Family::Ipv6.loopback(),
         // The socket's own address, or the one that it gets.
-        (IpAddr::V4(_), Some(local @ IpAddr::V4(_))) if !local.is_unspecified() => local,
-        (IpAddr::V4(_), Some(_)) => Family::Ipv4.loopback(),
-        (IpAddr::V4(_), None) => match &policy.ipv4 {
+        (IpAddr::V4(_), Some(local))
+            if local.is_ipv4() && !local.is_unspecified() && may_be_source(local) =>
+        {
+            local
+        }
+        (IpAddr::V4(_), Some(local)) if may_be_source(local) => Family::Ipv4.loopback(),
+        (IpAddr::V4(_), _) => match &policy.ipv4 {
             ipv4 if ipv4.is_unassigned() || ipv4.is_confined() => Family::Ipv4.loopback(),
             ipv4 => Family::Ipv4.address(ipv4.primary()?),
         },
@@ -302,6 +312,8 @@ fn connect_bound(policy: &Policy<'_>, remote: IpAddr, local: IpAddr) -> Verdict 
         family == Family::Ipv6
     } else if local == family.loopback() {
         !assignment.is_confined() || remote == local
+    } else if !may_be_source(local) && assignment.allowed().contains(number(local)) {
+        return primary(assignment, family);
     } else {
         assignment.allowed().contains(number(local))
     };

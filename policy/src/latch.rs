@@ -8,7 +8,7 @@
 //! by then.)
 
 use crate::address;
-use crate::list::{Family, number};
+use crate::list::{Family, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::ranges::{CAPACITY, Range};
 use crate::rules::memory::MAX_NAMES;
@@ -136,11 +136,15 @@ pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result
     let ranges = ranges.split(|&byte| byte == b',');
     for range in ranges.filter(|range| !range.is_empty()) {
         let range = parse_range(range, family).ok_or(Malformed)?;
-        assignment.add(range).map_err(|_| Malformed)?;
+        assignment.add(range, family).map_err(|_| Malformed)?;
     }
     let primary = match primary {
         b"" => None,
-        text => Some(parse_number(text, family).ok_or(Malformed)?),
+        text => Some(
+            parse_number(text, family)
+                .filter(|&number| may_be_source(family.address(number)))
+                .ok_or(Malformed)?,
+        ),
     };
     assignment.restore(1, primary);
     Ok(())

@@ -7,6 +7,7 @@
 //! 10.0.0.6
 //! 10.1.0.0/24       # a network …
 //! !10.1.0.1         # … less an address
+//! 224.0.0.251       # may be bound, and is never the primary
 //! ```
 //!
 //! or one word that stands alone: `none` forbids the family but for its loopback address,
@@ -77,6 +78,17 @@ pub const fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_bits() as u128,
         IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// Whether packets may come from `address`. From multicast addresses and 255.255.255.255 they may
+/// not: a socket that is bound to one receives there, and the kernel chooses what it sends from
+/// (`__inet_bind` in net/ipv4/af_inet.c).
+#[must_use]
+pub const fn may_be_source(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast(),
+        IpAddr::V6(v6) => !v6.is_multicast(),
     }
 }
 
@@ -253,7 +265,7 @@ fn fill<'a>(
         first = first.or(Some(entry));
         if let Kind::Included(net) = entry.kind {
             included = true;
-            let added = assignment.add(range_of(&net));
+            let added = assignment.add(range_of(&net), family);
             added.map_err(|Full| entry.error(family, Problem::TooMany))?;
         }
     }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::list::{Family, number};
+use crate::list::{Family, may_be_source, number};
 use crate::ranges::{Full, Range, Ranges};
 use crate::rules::{Chain, RuleSet};
 
@@ -89,8 +89,8 @@ impl Assignment {
         self.is_forbidden() || self.is_loopback()
     }
 
-    /// The address that wildcard binds and quiet binds use: the first plain one of the list, as a
-    /// number of the family.
+    /// The address that wildcard binds and quiet binds use: the first plain one of the list that
+    /// packets may come from ([`may_be_source`]), as a number of the family.
     #[must_use]
     pub fn primary(&self) -> Option<u128> {
         self.has_primary.then_some(self.primary)
@@ -128,18 +128,21 @@ impl Assignment {
         self.clear();
         let address = number(family.loopback());
         // An empty set has room for one range.
-        let _ = self.add(Range {
+        let range = Range {
             first: address,
             last: address,
-        });
+        };
+        let _ = self.add(range, family);
         self.state = State::Loopback;
         self.line = line;
     }
 
-    /// Adds a plain address or a network; the first plain address becomes the primary.
-    pub(crate) fn add(&mut self, range: Range) -> Result<(), Full> {
+    /// Adds a plain address or a network; the first plain address that packets may come from becomes
+    /// the primary.
+    pub(crate) fn add(&mut self, range: Range, family: Family) -> Result<(), Full> {
         self.state = State::Assigned;
-        if range.first == range.last && !self.has_primary {
+        let is_plain = range.first == range.last;
+        if is_plain && !self.has_primary && may_be_source(family.address(range.first)) {
             self.set_primary(Some(range.first));
         }
         self.allowed.insert(range)

@@ -40,6 +40,13 @@ fn what_is_taken() {
         ip("10.0.0.9")
     );
     assert_eq!(primary("FD00::5", Family::Ipv6), ip("fd00::5"));
+    // What packets can't come from is never the primary.
+    let list = "224.0.0.251\n255.255.255.255\n10.0.0.5";
+    assert_eq!(primary(list, Family::Ipv4), ip("10.0.0.5"));
+    assert_eq!(primary("ff02::fb\nfd00::5", Family::Ipv6), ip("fd00::5"));
+    assert_eq!(primary("224.0.0.251", Family::Ipv4), None);
+    assert!(allows("224.0.0.251\n10.0.0.5", "224.0.0.251"));
+    assert!(!allows("224.0.0.0/24\n!224.0.0.251", "224.0.0.251"));
     assert_eq!(primary("!10.0.0.7\n10.0.0.5", Family::Ipv4), ip("10.0.0.5"));
     assert!(parse("none", Family::Ipv4).unwrap().is_forbidden());
     assert!(parse("loopback", Family::Ipv4).unwrap().is_loopback());

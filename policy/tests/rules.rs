@@ -345,6 +345,7 @@ fn mistakes_name_the_line_the_word_and_what_was_expected() {
         ("-A CONNECT -j SNAT", "rules:1: \"SNAT\": expected --to-source behind it".to_owned()),
         ("-A CONNECT -j SNAT --to-source 10.0.0.6:80", "rules:1: \"10.0.0.6:80\": expected one address, without a port: it is the source of a connection".to_owned()),
         ("-A CONNECT -j SNAT --to-source 0.0.0.0", "rules:1: \"0.0.0.0\": expected one address, without a port: it is the source of a connection".to_owned()),
+        ("-A CONNECT -j SNAT --to-source 224.0.0.6", "rules:1: \"224.0.0.6\": expected one address, without a port: it is the source of a connection".to_owned()),
         ("-A BIND -j SNAT --to-source 10.0.0.6", "rules:1: \"SNAT\": is for CONNECT only: expected ACCEPT or REJECT".to_owned()),
         ("-A CONNECT -j ACCEPT --to-source 10.0.0.6", "rules:1: \"--to-source\": expected -j SNAT before it".to_owned()),
         ("-A CONNECT -j ACCEPT --reject-with eperm", "rules:1: \"--reject-with\": expected -j REJECT before it".to_owned()),

@@ -227,6 +227,7 @@ fn check_assignment(assignment: &Assignment, family: Family) {
     }
     if let Some(primary) = assignment.primary() {
         assert!(allowed.contains(primary));
+        assert!(list::may_be_source(family.address(primary)));
     }
 }
 

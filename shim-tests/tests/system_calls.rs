@@ -166,6 +166,11 @@ fn calls_of_a_restricted_process() {
     let told = [DOMAIN, TYPE, PROTOCOL, "getsockname", "sendto"];
     expect.of("udp4", &["sendto", "unspec"], &told);
     expect.of("udp4", &["unix", "name"], &[DOMAIN, "bind"]);
+    let list = format!("{ADDRESS},224.0.0.9");
+    let shim = expect.shim.clone().var("IPADDR_IPV4", &list);
+    let to = ("127.0.0.1", &*expect.port);
+    let made = calls(&shim, "udp4", to, &["bind=224.0.0.9", "sendto"]);
+    assert_eq!(made, ["getsockname", TYPE, "sendmsg"]);
     let from = "sendmsg=127.0.0.2";
     expect.of("udp4", &["sendto", from], &["getsockname", "sendmsg"]);
     expect.of("udp4", &["sendto*100", from], &["sendmsg"]);

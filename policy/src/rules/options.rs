@@ -12,7 +12,7 @@ use super::words::Words;
 use super::{Chain, key};
 use crate::address::parse_decimal;
 use crate::judge::EPERM;
-use crate::list::{Family, Problem, network};
+use crate::list::{Family, Problem, may_be_source, network};
 
 const NO_REMOTE_END: &str = "BIND has no remote end: expected -s or --sport";
 const NO_LOCAL_END: &str = "CONNECT knows the remote end only: expected -d or --dport";
@@ -351,7 +351,8 @@ impl Reader<'_, '_> {
         let expected = "expected one address, without a port: it is the source of a connection";
         let text = self.expect(words, expected)?.text;
         crate::address::parse(text)
-            .filter(|address| !address.is_unspecified() && !is_mapped(*address))
+            .filter(|&address| !address.is_unspecified() && !is_mapped(address))
+            .filter(|&address| may_be_source(address))
             .ok_or(self.error(text, expected))
     }
 
