@@ -405,9 +405,9 @@ check_command() {
     { [ -f "$file" ] && [ -x "$file" ]; } ||
         fail 126 "$1: expected a program that may be executed"
     [ -z "$force" ] || return 0
-    covered "$file" ''
     ! clears_environment "$@" ||
-        fail 126 "$1 starts programs without LD_PRELOAD, which so run unrestricted: expected the program itself, or the library set by $1's own configuration or /etc/ld.so.preload (--force runs it all the same)"
+        fail 126 "$1 starts programs without LD_PRELOAD, which so run unrestricted: expected the program itself (as in sudo run-restricted.sh --ip ADDR -- COMMAND), or the library set by $1's own configuration or /etc/ld.so.preload (--force runs it all the same)"
+    covered "$file" ''
 }
 
 # clears_environment COMMAND ARGUMENT…: whether it is known to start programs with an environment of
