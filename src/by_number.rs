@@ -6,7 +6,9 @@
 
 use core::ffi::c_long;
 
-use crate::{accept, bind, connect, descriptors, listen, real, seccomp, send, setsockopt, sharing};
+use crate::{
+    accept, bind, connect, descriptors, execute, listen, real, seccomp, send, setsockopt, sharing,
+};
 
 /// Defines syscall(2) with its doors, and with numbers that go through when [`sharing`] has been told
 /// of them: some return twice, so no frame is kept. The kernel looks at 32 bits of the number. A door's arguments
@@ -104,6 +106,8 @@ syscall_with_doors! {
     socket: descriptors::socket_by_number, socket_number: libc::SYS_socket;
     recvmsg: descriptors::recvmsg_by_number, recvmsg_number: libc::SYS_recvmsg;
     recvmmsg: descriptors::recvmmsg_by_number, recvmmsg_number: libc::SYS_recvmmsg;
+    execve: execute::execve_by_number, execve_number: libc::SYS_execve;
+    execveat: execute::execveat_by_number, execveat_number: libc::SYS_execveat;
     pidfd_getfd: descriptors::pidfd_getfd_by_number, pidfd_getfd_number: libc::SYS_pidfd_getfd;
     =>
     clone: libc::SYS_clone;

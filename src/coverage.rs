@@ -1,7 +1,7 @@
 //! Whether this library is loaded into the program that a file is executed as; the rules are in
 //! [`ipaddr_policy::program`].
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
 use ipaddr_policy::program::{
@@ -21,7 +21,7 @@ pub fn check_command(settings: &Settings) {
     let Some(path) = settings.check_command else {
         return;
     };
-    if let Some(uncovered) = check(AT_FDCWD, path) {
+    if let Some(uncovered) = check(AT_FDCWD, path.as_ptr()) {
         let place = (uncovered.name(path), " is not covered by LD_PRELOAD: ");
         match uncovered.why {
             Why::Uncovered(reason) => log::error(&(place, reason)),
@@ -48,6 +48,11 @@ pub enum Why {
 }
 
 impl Uncovered {
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.why, Why::NotExecutable(Errno(libc::ENOENT)))
+    }
+
     /// The file, as messages name it.
     pub const fn name<'a>(&'a self, path: &'a CStr) -> Name<'a> {
         Name {
@@ -78,8 +83,8 @@ impl Text for Name<'_> {
 }
 
 /// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`. `None`
-/// if it is covered.
-pub fn check(folder: c_int, path: &CStr) -> Option<Uncovered> {
+/// if it is covered. The kernel reads `path`, so it may be any pointer.
+pub fn check(folder: c_int, path: *const c_char) -> Option<Uncovered> {
     let mut head = [0; HEAD + 1];
     let mut interpreter = None;
     let mut opened = open(folder, path);
@@ -87,7 +92,7 @@ pub fn check(folder: c_int, path: &CStr) -> Option<Uncovered> {
         match opened.and_then(|file| judge(&file, &mut head)) {
             Ok(Program::Dynamic) => return None,
             Ok(Program::Script(name)) => {
-                opened = open(AT_FDCWD, name);
+                opened = open(AT_FDCWD, name.as_ptr());
                 let copy = interpreter.insert([0; HEAD + 1]);
                 for (to, from) in copy.iter_mut().zip(name.to_bytes()) {
                     *to = *from;
@@ -103,7 +108,7 @@ pub fn check(folder: c_int, path: &CStr) -> Option<Uncovered> {
 }
 
 /// Opens a file that may be executed; one that may not be read can't be judged.
-fn open(folder: c_int, path: &CStr) -> Result<File, Why> {
+fn open(folder: c_int, path: *const c_char) -> Result<File, Why> {
     File::open_at(folder, path).map_err(|errno| {
         if errno == Errno(libc::EACCES) && may_execute(folder, path) {
             Why::Uncovered(Reason::Unreadable)
@@ -113,9 +118,9 @@ fn open(folder: c_int, path: &CStr) -> Result<File, Why> {
     })
 }
 
-fn may_execute(folder: c_int, path: &CStr) -> bool {
-    let arguments = [word(folder), path.as_ptr().addr(), word(libc::X_OK)];
-    // SAFETY: the path is NUL-terminated; the kernel reads it and nothing else.
+fn may_execute(folder: c_int, path: *const c_char) -> bool {
+    let arguments = [word(folder), path.addr(), word(libc::X_OK)];
+    // SAFETY: the kernel reads the path and nothing else, and fails where it can't.
     unsafe { syscall(libc::SYS_faccessat, arguments) }.is_ok()
 }
 

@@ -5,8 +5,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
     /// This library stands in front of it: it gives a socket its address or a peer, brings a
-    /// socket into the process, changes with whom the sockets are shared, or says what the library
-    /// may do there.
+    /// socket into the process, changes with whom the sockets are shared, finds such a function,
+    /// executes a program, or says what the library may do there.
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
@@ -39,10 +39,21 @@ pub const DOORS: &[(&str, Door)] = &[
     ("dlopen", Covered),
     ("dlsym", Covered),
     ("dlvsym", Covered),
+    ("execl", Covered),
+    ("execle", Covered),
+    ("execlp", Covered),
+    ("execv", Covered),
+    ("execve", Covered),
+    ("execveat", Covered),
+    ("execvp", Covered),
+    ("execvpe", Covered),
+    ("fexecve", Covered),
     ("getsockname", Harmless("asks")),
     ("getsockopt", Harmless("asks")),
     ("listen", Covered),
     ("pidfd_getfd", Covered),
+    ("posix_spawn", Covered),
+    ("posix_spawnp", Covered),
     ("prctl", Covered),
     ("rcmd", NotCovered(BY_ITSELF)),
     ("rcmd_af", NotCovered(BY_ITSELF)),

@@ -1,6 +1,6 @@
 //! Files, read and written without libc: see [`crate::syscall`].
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_char, c_int};
 use core::mem::{self, MaybeUninit, offset_of};
 
 use ipaddr_policy::trust::Status;
@@ -40,14 +40,14 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn open(path: &CStr) -> Result<Self, Errno> {
-        Self::open_at(AT_FDCWD, path)
+        Self::open_at(AT_FDCWD, path.as_ptr())
     }
 
     /// The same, from a directory.
     ///
     /// # Errors
     /// Those of openat(2).
-    pub fn open_at(folder: c_int, path: &CStr) -> Result<Self, Errno> {
+    pub fn open_at(folder: c_int, path: *const c_char) -> Result<Self, Errno> {
         Self::open_with(folder, path, libc::O_RDONLY)
     }
 
@@ -61,7 +61,7 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn open_folder(path: &CStr) -> Result<Self, Errno> {
-        Self::open_with(AT_FDCWD, path, libc::O_DIRECTORY | libc::O_RDONLY)
+        Self::open_with(AT_FDCWD, path.as_ptr(), libc::O_DIRECTORY | libc::O_RDONLY)
     }
 
     /// getdents64(2): some of the folder's entries, and how many bytes they take; 0 at the end.
@@ -82,7 +82,7 @@ impl File {
     pub fn append(path: &CStr) -> Result<Self, Errno> {
         Self::open_with(
             AT_FDCWD,
-            path,
+            path.as_ptr(),
             libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY,
         )
     }
@@ -92,14 +92,14 @@ impl File {
     /// # Errors
     /// Those of openat(2).
     pub fn write_again(path: &CStr) -> Result<Self, Errno> {
-        Self::open_with(AT_FDCWD, path, libc::O_APPEND | libc::O_WRONLY)
+        Self::open_with(AT_FDCWD, path.as_ptr(), libc::O_APPEND | libc::O_WRONLY)
     }
 
-    fn open_with(folder: c_int, path: &CStr, flags: c_int) -> Result<Self, Errno> {
+    fn open_with(folder: c_int, path: *const c_char, flags: c_int) -> Result<Self, Errno> {
         let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let arguments = [word(folder), path.as_ptr().addr(), word(flags), 0o644];
+        let arguments = [word(folder), path.addr(), word(flags), 0o644];
         for _ in 0..ATTEMPTS {
-            // SAFETY: the path is NUL-terminated; openat reads it and nothing else.
+            // SAFETY: openat reads the path and nothing else, and fails where it can't.
             let number = unsafe { syscall(libc::SYS_openat, arguments) }?;
             let file = Self {
                 number: c_int::try_from(number).map_err(|_| Errno(libc::EBADF))?,

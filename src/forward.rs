@@ -5,6 +5,9 @@
 //! dlopen(3) needs that, because the linker searches by who calls; execl(3), because nobody can
 //! pass on arguments of which the number isn't known.
 
+use core::ffi::{c_char, c_int};
+use core::ptr;
+
 /// What the entry code has saved of a call, and loads again.
 #[repr(C, align(16))]
 pub struct Call {
@@ -18,6 +21,17 @@ pub struct Call {
 }
 
 impl Call {
+    /// An argument that is a string.
+    pub fn string(&self, index: usize) -> *const c_char {
+        ptr::with_exposed_provenance(self.arguments[index])
+    }
+
+    /// An argument that is an int: the upper half of the register is undefined.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+    pub const fn int(&self, index: usize) -> c_int {
+        self.arguments[index] as c_int
+    }
+
     /// An argument.
     pub const fn argument(&self, index: usize) -> usize {
         self.arguments[index]
@@ -47,6 +61,18 @@ macro_rules! forwarded {
     )+};
 }
 pub(crate) use forwarded;
+
+/// Defines the same for syscall(2), with the arguments moved to their places.
+macro_rules! by_number {
+    ($name:ident, $before:path) => {
+        /// The call as syscall(2) makes it.
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() {
+            $crate::forward::code!($before)
+        }
+    };
+}
+pub(crate) use by_number;
 
 /// The code of one. Vector registers hold no arguments of these functions.
 macro_rules! code {

@@ -32,6 +32,7 @@ mod dlfcn;
 mod entry;
 mod errno;
 mod exec;
+mod execute;
 mod file;
 mod forward;
 mod ipv6_only;

@@ -84,13 +84,26 @@ functions! {
     CLOSE_RANGE: close_range, c"close_range", libc::SYS_close_range;
     /// setsockopt(2)
     SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
+    /// execve(2)
+    EXECVE: execve, c"execve", libc::SYS_execve;
+    /// execveat(2)
+    EXECVEAT: execveat, c"execveat", libc::SYS_execveat;
     without:
     SYSCALL: c"syscall", by_number::system_call;
-    CLONE: c"clone", absent::minus_one;
+    CLONE: c"clone", absent::failure;
     DLOPEN: c"dlopen", absent::null;
     DLMOPEN: c"dlmopen", absent::null;
     DLSYM: c"dlsym", absent::null;
     DLVSYM: c"dlvsym", absent::null;
+    EXECV: c"execv", absent::failure;
+    EXECVP: c"execvp", absent::failure;
+    EXECVPE: c"execvpe", absent::failure;
+    EXECL: c"execl", absent::failure;
+    EXECLE: c"execle", absent::failure;
+    EXECLP: c"execlp", absent::failure;
+    FEXECVE: c"fexecve", absent::failure;
+    POSIX_SPAWN: c"posix_spawn", absent::error_number;
+    POSIX_SPAWNP: c"posix_spawnp", absent::error_number;
 }
 
 /// What stands for a function that is nowhere to be found.
@@ -100,15 +113,20 @@ mod absent {
 
     use crate::errno::Errno;
 
-    /// For one that returns -1, and `ENOSYS` in errno.
-    pub unsafe extern "C" fn minus_one() -> c_int {
+    /// For one that returns a pointer.
+    pub unsafe extern "C" fn null() -> *mut c_void {
+        ptr::null_mut()
+    }
+
+    /// For one that returns -1.
+    pub unsafe extern "C" fn failure() -> c_int {
         Errno(libc::ENOSYS).set();
         -1
     }
 
-    /// For one that returns a pointer.
-    pub unsafe extern "C" fn null() -> *mut c_void {
-        ptr::null_mut()
+    /// For one that returns an errno.
+    pub unsafe extern "C" fn error_number() -> c_int {
+        libc::ENOSYS
     }
 }
 

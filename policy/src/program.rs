@@ -61,6 +61,17 @@ pub enum Reason {
     Unreadable,
 }
 
+impl Reason {
+    /// Whether the kernel executes such a file all the same.
+    #[must_use]
+    pub const fn is_executed(self) -> bool {
+        !matches!(
+            self,
+            Self::Unknown | Self::NoInterpreter | Self::CutShort | Self::TooManyInterpreters
+        )
+    }
+}
+
 impl Text for Reason {
     fn write(&self, out: &mut impl Sink) {
         match self {

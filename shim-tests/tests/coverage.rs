@@ -252,3 +252,143 @@ fn go_programs() {
         );
     }
 }
+
+const WAYS: [&str; 12] = [
+    "execve",
+    "execv",
+    "execvp",
+    "execvpe",
+    "execl",
+    "execle",
+    "execlp",
+    "fexecve",
+    "posix_spawn",
+    "posix_spawnp",
+    "number-execve",
+    "number-execveat",
+];
+const WAYS_OF_GLIBC: [&str; 3] = ["execveat", "execveat-empty", "fexecve-path"];
+
+fn ways() -> Vec<&'static str> {
+    let is_musl = std::env::var("IPADDR_TEST_LIBC").is_ok_and(|libc| libc == "musl");
+    let others: &[_] = if is_musl { &[] } else { &WAYS_OF_GLIBC };
+    [&WAYS[..], others].concat()
+}
+
+/// The arguments, on the stack too, and the environment arrive.
+#[test]
+fn what_is_executed_gets_what_it_should() {
+    let program = harness("execute");
+    let program = program.to_str().expect("UTF-8");
+    for way in ways() {
+        for shim in [Shim::without(), Shim::new(), Shim::ipv4("127.0.0.2")] {
+            let run = shim.harness("execute", &[way, program]);
+            assert_eq!(run.out, "shown b c d e f g h i yes", "{way}: {run:?}");
+            assert_eq!(run.err, "", "{way}");
+        }
+    }
+}
+
+/// What `way` says in the log; the static program ends with status 7, which is E2BIG.
+fn logged(shim: &Shim, way: &str, program: &str) -> String {
+    let run = shim.harness("execute", &[way, program]);
+    assert_eq!(run.out, "errno7", "{way}: {run:?}");
+    assert!(run.err.lines().count() < 2, "{way}: {run:?}");
+    let said = run.err.split_once(": ");
+    said.map_or(String::new(), |(_, said)| said.trim().to_owned())
+}
+
+#[test]
+fn an_exec_of_what_is_not_covered_is_logged() {
+    if !skip::command("cc") {
+        return;
+    }
+    let programs = Programs::new();
+    let program = programs.compile("static", &["-static"]);
+    let program = program.to_str().expect("UTF-8");
+    let line = |path: &str| {
+        format!(
+            "exec {path}: not covered by LD_PRELOAD, and held to no address: {STATIC}: expected another program, or a network namespace or cgroup-BPF to hold it"
+        )
+    };
+    for way in ways() {
+        let restricted = Shim::ipv4("127.0.0.2");
+        let said = logged(&restricted, way, program);
+        if way.starts_with("fexecve") || way == "execveat-empty" {
+            assert_eq!(said, line("/proc/self/fd/3"), "{way}");
+        } else {
+            assert_eq!(said, line(program), "{way}");
+        }
+        assert_eq!(logged(&Shim::new(), way, program), "", "{way}");
+        let silent = restricted.var("IPADDR_LOG", "off");
+        assert_eq!(logged(&silent, way, program), "", "{way}");
+    }
+    // One whose policy can't be used is refused its sockets, which a static program isn't.
+    let unusable = Shim::ipv4("nonsense").var("IPADDR_LOG", "error");
+    let run = unusable.harness("execute", &["execve", program]);
+    assert!(run.err.contains(&line(program)), "{run:?}");
+}
+
+#[test]
+fn a_search_by_path_finds_what_libc_finds() {
+    if !skip::command("cc") {
+        return;
+    }
+    let programs = Programs::new();
+    let program = programs.compile("found", &["-static"]);
+    let folder = programs.folder.path().display().to_string();
+    let first = programs.folder.path().join("first");
+    fs::create_dir(&first).expect("the directory is ours");
+    fs::write(first.join("found"), "not executable").expect("the directory is ours");
+    let path = format!("/nonexistent:{}:{folder}:/bin", first.display());
+    let shim = Shim::ipv4("127.0.0.2").var("PATH", &path);
+    for way in ["execvp", "execvpe", "execlp", "posix_spawnp"] {
+        let said = logged(&shim, way, "found");
+        assert!(
+            said.starts_with(&format!("exec {}: ", program.display())),
+            "{way}: {said}"
+        );
+    }
+    for way in ["execve", "execl", "posix_spawn"] {
+        let run = shim.harness("execute", &[way, "found"]);
+        assert_eq!(
+            (run.out.as_str(), run.err.as_str()),
+            ("errno2", ""),
+            "{way}"
+        );
+    }
+}
+
+/// A shell's command, and what system(3) has a shell do.
+#[test]
+fn a_static_program_one_step_behind() {
+    if !skip::command("cc") {
+        return;
+    }
+    let programs = Programs::new();
+    let program = programs.compile("static", &["-static"]);
+    let path = program.to_str().expect("UTF-8");
+    for arguments in [
+        &["sh", "-c", "\"$0\"; true"][..],
+        &["env"],
+        &["timeout", "60"],
+        &["nice"],
+        &["perl", "-e", "system($ARGV[0] . ' ; true')"],
+    ] {
+        if !skip::command(arguments[0]) {
+            continue;
+        }
+        let all = [&arguments[1..], &[path]].concat();
+        let run = Shim::ipv4("127.0.0.2").run(arguments[0], &all);
+        let said = format!("exec {path}: not covered by LD_PRELOAD");
+        assert_eq!(run.err.matches(&said).count(), 1, "{arguments:?}: {run:?}");
+        assert_eq!(run.err.lines().count(), 1, "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_path_that_can_not_be_read_is_the_kernels_affair() {
+    for shim in [Shim::without(), Shim::ipv4("127.0.0.2")] {
+        shim.harness("execute", &["bad", ""]).says("EFAULT");
+    }
+}
