@@ -11,7 +11,7 @@ use ipaddr_policy::text::{Sink, Text};
 use libc::AT_FDCWD;
 
 use crate::assignment;
-use crate::coverage::{self, Uncovered, Why};
+use crate::coverage::{self, Questions, Uncovered, Why};
 use crate::forward::{Call, by_number, forwarded};
 use crate::log::{self, Level};
 use crate::real::{self, Next};
@@ -116,7 +116,7 @@ fn judge(file: File) {
             folder,
             path,
             may_be_empty,
-        } => match coverage::check(folder, path) {
+        } => match check(folder, path) {
             Some(uncovered) if may_be_empty && uncovered.is_missing() => {
                 judge(File::Descriptor(folder));
             }
@@ -135,9 +135,13 @@ fn judge(file: File) {
 }
 
 fn judge_path(folder: c_int, path: *const c_char) {
-    if let Some(uncovered) = coverage::check(folder, path) {
+    if let Some(uncovered) = check(folder, path) {
         say(&uncovered, path);
     }
+}
+
+fn check(folder: c_int, path: *const c_char) -> Option<Uncovered> {
+    coverage::check(folder, path, Questions::Harmless)
 }
 
 fn say(uncovered: &Uncovered, path: *const c_char) {
@@ -176,7 +180,7 @@ fn search(name: *const c_char) {
         let Some(path) = path.get() else {
             continue;
         };
-        match coverage::check(AT_FDCWD, path.as_ptr()) {
+        match check(AT_FDCWD, path.as_ptr()) {
             Some(uncovered) if matches!(uncovered.why, Why::NotExecutable(_)) => {}
             Some(uncovered) => return say(&uncovered, path.as_ptr()),
             None => return,

@@ -458,3 +458,31 @@ fn loading_the_library_where_there_is_a_policy_directory() {
     let assigned = [&read[..], &[&files, &directories, &file]].concat();
     assert_eq!(loading(&shim, &without), counted(assigned));
 }
+
+/// The calls by which a restricted process looks at what it executes: how many each, by env(1), with
+/// those of a policy that refuses nothing taken off.
+#[test]
+fn an_exec() {
+    if !strace() {
+        return;
+    }
+    let mut more: BTreeMap<String, i32> = BTreeMap::new();
+    for (level, sign) in [("error", 1), ("off", -1)] {
+        let shim = Shim::ipv4(ADDRESS).var("IPADDR_LOG", level);
+        for call in trace(&shim, "env", &["/bin/true"]) {
+            *more.entry(call).or_default() += sign;
+        }
+    }
+    more.retain(|_, count| *count != 0);
+    // As many as the file has headers and notes in several places.
+    let reads = more.remove("pread64").expect("the file is read");
+    assert!((5..=9).contains(&reads), "{reads}");
+    let closed = ["fcntl F_GETFD", "fcntl F_GETFL", "close"];
+    let file = [&["openat"], &MOVED[..], &closed].concat();
+    let ids = ["fgetxattr", "getuid", "geteuid", "getgid", "getegid"];
+    assert_eq!(more, counted([&file[..], &["fstat"], &file, &ids]));
+    // Nothing where nothing is assigned.
+    let off = Shim::new().var("IPADDR_LOG", "off");
+    let calls = |shim: &Shim| trace(shim, "env", &["/bin/true"]);
+    assert_eq!(calls(&Shim::new()), calls(&off));
+}
