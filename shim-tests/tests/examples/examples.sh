@@ -139,6 +139,18 @@ sh -c "$line" sh nginx -g 'daemon off;' &
 check "help: $line" 10.0.0.5:80 "$(listeners 80)"
 end 80
 
+# Instead of sourcing it: a command that isn't covered is refused.
+line='exec /usr/local/lib/run-restricted.sh -- "$@"'
+documented "$readme" "    $line"
+IPADDR_IPV4=10.0.0.5 sh -c "$line" sh nginx -g 'daemon off;' &
+check "README: $line" 10.0.0.5:80 "$(listeners 80)"
+end 80
+if have bash-static "README: $line, of a static program"; then
+    said=$(IPADDR_IPV4=10.0.0.5 sh -c "$line" sh bash-static -c 'echo ran' 2>&1)
+    check "README: $line, of a static program: status" 126 $?
+    holds "README: $line, of a static program" "$said" 'it is statically linked'
+fi
+
 # What the systemd units execute.
 line=$(printf '%s\n' "$readme" | sed -n 's/^    ExecStart=\(.*run-restricted.*\)/\1/p')
 sh -c "$line" &
