@@ -461,6 +461,10 @@ fn loopback_is_carried() {
     let narrowed = shim.clone().var("IPADDR_IPV6", "none");
     let unset = format!("unset IPADDR_IPV6; {twice}");
     assert_eq!(bind(&narrowed, &unset), "EPERM ::");
+    // It is part of a list, over several execs too.
+    policy.write("", "ipv6", "fd00::5\n");
+    let part = shim.clone().var("IPADDR_IPV6", "loopback");
+    assert_eq!(bind(&part, twice), "0 ::1");
     // `none` is narrower than `loopback`, and stays so.
     policy.write("", "ipv6", "none\n");
     let no_conflict = shim.clone().var("IPADDR_IPV6", "loopback");

@@ -97,6 +97,19 @@ fn a_restricted_program() {
     }
 }
 
+/// Nobody can give a source there to what is sent from a group.
+#[test]
+fn a_socket_that_is_bound_to_a_group() {
+    let (_receiver, port) = udp_port("127.0.0.1");
+    let shim = Shim::ipv4("127.0.0.2,224.0.0.9");
+    for what in [
+        "filter=prctl socket=udp4 bind=224.0.0.9 sendto=127.0.0.1:PORT",
+        "socket=udp4 bind=224.0.0.9 filter=prctl sendto=127.0.0.1:PORT also=bind",
+    ] {
+        steps(&shim, &port, what, "0 0 EPERM");
+    }
+}
+
 #[test]
 fn a_restricted_program_on_ipv6_sockets() {
     if !skip::ipv6() {

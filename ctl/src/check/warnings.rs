@@ -86,7 +86,9 @@ impl Machine {
             let Some(&range) = self.assignment.allowed().as_slice().first() else {
                 continue;
             };
-            if parsed.is_ok() && !self.interfaces.have(range, family) {
+            // A multicast address is no interface's.
+            let is_own = list::may_be_source(family.address(range.first));
+            if parsed.is_ok() && is_own && !self.interfaces.have(range, family) {
                 let path = path.display();
                 let first = family.address(range.first);
                 if range.first == range.last {

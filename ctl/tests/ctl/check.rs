@@ -355,3 +355,14 @@ fn which_directory() {
     ctl.line("check /nonexistent/ipaddr")
         .fails(SYSTEM, "/nonexistent/ipaddr: ");
 }
+
+/// A group is no interface's address, and nothing to warn of.
+#[test]
+fn multicast_addresses() {
+    let ctl = Ctl::new();
+    let list = "127.0.0.2\n224.0.0.251\n239.0.0.0/8\n255.255.255.255\n";
+    ctl.0.write("web", "ipv4", list);
+    ctl.0.write("web", "ipv6", "ff02::fb\n");
+    let said = ctl.line("check").fine();
+    assert!(!said.contains("no interface has"), "{said}");
+}
