@@ -16,10 +16,39 @@
 #include <stdatomic.h>
 #include <time.h>
 
-static atomic_int fd = -1, rounds, stop;
+static atomic_int fd = -1, in_use, stop;
 static int refused_port;
 static struct in_addr assigned;
 static long tried, wrong;
+
+/* For the other thread: the socket, which isn't closed until it is given back; -1 at the end. */
+static int take(void)
+{
+	for (;;) {
+		int one;
+
+		while (atomic_load(&fd) < 0 && !atomic_load(&stop))
+			sched_yield();
+		atomic_store(&in_use, 1);
+		one = atomic_load(&fd);
+		if (one >= 0 || atomic_load(&stop))
+			return one;
+		atomic_store(&in_use, 0);
+	}
+}
+
+static void give_back(void)
+{
+	atomic_store(&in_use, 0);
+}
+
+/* From now on the other thread has no socket. */
+static void take_away(void)
+{
+	atomic_store(&fd, -1);
+	while (atomic_load(&in_use))
+		sched_yield();
+}
 
 static double now(void)
 {
@@ -39,19 +68,12 @@ static struct sockaddr_in local(int socket)
 	return in;
 }
 
-/* The other thread of `listen`: as soon as there is a new socket, listens until it succeeds. */
 static void *listen_always(void *unused)
 {
-	int seen = 0;
-
 	(void)unused;
 	while (!atomic_load(&stop)) {
-		if (atomic_load(&rounds) == seen)
-			continue;
-		seen++;
-		while (listen(atomic_load(&fd), 1) < 0 && !atomic_load(&stop))
-			;
-		atomic_store(&fd, -1);
+		listen(take(), 1);
+		give_back();
 	}
 	return NULL;
 }
@@ -62,16 +84,16 @@ static void connect_and_listen(double end)
 
 	pthread_create(&other, NULL, listen_always, NULL);
 	while (now() < end) {
-		int one = socket(AF_INET, SOCK_STREAM, 0);
+		int one = socket(AF_INET, SOCK_STREAM, 0), listens = 0;
+		socklen_t length = sizeof(listens);
 
 		atomic_store(&fd, one);
-		atomic_fetch_add(&rounds, 1);
 		for (int i = 0; i < 4; i++)
 			connect_to(one, "127.0.0.1", refused_port);
-		while (atomic_load(&fd) >= 0)
-			sched_yield();
+		take_away();
 		tried++;
-		wrong += local(one).sin_addr.s_addr != assigned.s_addr;
+		getsockopt(one, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+		wrong += listens && local(one).sin_addr.s_addr != assigned.s_addr;
 		close(one);
 	}
 	atomic_store(&stop, 1);
@@ -116,40 +138,32 @@ static void connect_and_dissolve(double end)
 
 static struct sockaddr_in receiver_at;
 
-/* The other thread of `in-use`: one datagram from each socket. */
 static void *send_always(void *unused)
 {
-	int seen = 0;
-
 	(void)unused;
 	while (!atomic_load(&stop)) {
-		if (atomic_load(&rounds) == seen)
-			continue;
-		seen++;
-		for (int i = rand() % 400; i > 0; i--)
-			atomic_load(&rounds);
-		sendto(atomic_load(&fd), "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&receiver_at,
+		sendto(take(), "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&receiver_at,
 		       sizeof(receiver_at));
-		atomic_store(&fd, -1);
+		give_back();
 	}
 	return NULL;
 }
 
 static void bind_and_send(double end)
 {
-	int receiver = socket(AF_INET, SOCK_DGRAM, 0), in_use = socket(AF_INET, SOCK_DGRAM, 0);
+	int receiver = socket(AF_INET, SOCK_DGRAM, 0), first = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sockaddr_in from;
 	socklen_t length;
 	pthread_t other;
 	char byte;
 	int port;
 
-	if (bind_to(receiver, "127.0.0.1", 0) < 0 || bind_to(in_use, "0.0.0.0", 0) < 0)
+	if (bind_to(receiver, "127.0.0.1", 0) < 0 || bind_to(first, "0.0.0.0", 0) < 0)
 		die("bind");
 	receiver_at = local(receiver);
-	port = ntohs(local(in_use).sin_port);
+	port = ntohs(local(first).sin_port);
 	for (int i = 0; i < 200; i++) {
-		sendto(in_use, "x", 1, 0, (struct sockaddr *)&receiver_at, sizeof(receiver_at));
+		sendto(first, "x", 1, 0, (struct sockaddr *)&receiver_at, sizeof(receiver_at));
 		recv(receiver, &byte, 1, 0);
 	}
 	pthread_create(&other, NULL, send_always, NULL);
@@ -157,14 +171,13 @@ static void bind_and_send(double end)
 		int one = socket(AF_INET, SOCK_DGRAM, 0);
 
 		atomic_store(&fd, one);
-		atomic_fetch_add(&rounds, 1);
-		while (atomic_load(&fd) >= 0)
+		for (int i = 0; i < 4; i++)
 			bind_to(one, "0.0.0.0", port);
+		take_away();
+		tried++;
 		length = sizeof(from);
-		if (recvfrom(receiver, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &length) == 1) {
-			tried++;
+		while (recvfrom(receiver, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &length) == 1)
 			wrong += from.sin_addr.s_addr != assigned.s_addr;
-		}
 		close(one);
 	}
 	atomic_store(&stop, 1);
@@ -180,12 +193,11 @@ static void *clear_ipv6_only(void *unused)
 {
 	(void)unused;
 	while (!atomic_load(&stop)) {
-		int one = atomic_load(&fd);
+		int one = take();
 
-		if (one < 0)
-			continue;
 		set_ipv6_only(one, 0);
 		set_ipv6_only(one, 1);
+		give_back();
 	}
 	return NULL;
 }
@@ -221,13 +233,16 @@ static void take_ipv6_only(double end, int stream)
 
 	pthread_create(&other, NULL, clear_ipv6_only, NULL);
 	while (now() < end) {
-		int one = socket(AF_INET6, stream ? SOCK_STREAM : SOCK_DGRAM, 0), result;
+		int one = socket(AF_INET6, stream ? SOCK_STREAM : SOCK_DGRAM, 0);
 
 		set_ipv6_only(one, 1);
 		atomic_store(&fd, one);
-		result = stream ? listen(one, 1) : bind_to(one, "::", 0);
-		atomic_store(&fd, -1);
-		tried += result == 0;
+		if (stream)
+			listen(one, 1);
+		else
+			bind_to(one, "::", 0);
+		take_away();
+		tried++;
 		wrong += takes_ipv4(one, stream);
 		close(one);
 	}
@@ -253,13 +268,13 @@ static void reach_ipv4(double end, int stream)
 
 		set_ipv6_only(one, 1);
 		atomic_store(&fd, one);
+		tried++;
 		if (connect_to(one, "::ffff:127.0.0.1", port) == 0) {
-			tried++;
 			if (getsockname(one, (struct sockaddr *)&in6, &length) < 0)
 				die("getsockname");
 			wrong += memcmp(&in6.sin6_addr.s6_addr[12], &assigned, 4) != 0;
 		}
-		atomic_store(&fd, -1);
+		take_away();
 		taken = stream ? accept(receiver, NULL, NULL) : -1;
 		close(taken);
 		close(one);
