@@ -7,7 +7,7 @@
 //!
 //! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
 //! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
-//! no descriptor is kept. What may allocate, dlsym(3), is done at load.
+//! no descriptor is kept. The functions behind ours are looked up at load.
 //!
 //! No path leads to a panic: the compiler sees that none does, and leaves the handler out of the
 //! library (a test looks for it there).

@@ -471,6 +471,23 @@ fn glibcs_other_name_for_connect() {
     assert_eq!(listener.peer().ip().to_string(), ADDRESS);
 }
 
+/// What the table says of Sun RPC: a socket that libc makes is bound by libc, one that it is given is
+/// not touched.
+#[test]
+fn sun_rpc_binds_inside_libc() {
+    let bare = Shim::without().harness("sunrpc", &[]);
+    if bare.out == "none" {
+        return skip::skip("this libc has no Sun RPC");
+    }
+    let held = Shim::ipv4(ADDRESS).harness("sunrpc", &[]);
+    for (run, given) in [(bare, "0.0.0.0"), (held, ADDRESS)] {
+        let words = run.words();
+        let addresses: Vec<_> = words.chunks(3).map(|line| (line[0], line[1])).collect();
+        let expected = [("tcp", "0.0.0.0"), ("udp", "0.0.0.0"), ("given", given)];
+        assert_eq!(addresses, expected, "{run:?}");
+    }
+}
+
 /// A symbol of the libc found here that looks like a door is in the table.
 #[test]
 fn the_table_knows_every_symbol() {
@@ -510,11 +527,46 @@ fn the_table_knows_every_symbol() {
 
 /// By its name; what only sounds like one is left out.
 fn looks_like_a_door(name: &str) -> bool {
-    const PARTS: [&str; 10] = [
-        "bind", "connect", "listen", "send", "sock", "resvport", "rcmd", "rexec", "syscall",
+    const PARTS: [&str; 25] = [
+        "bind",
+        "connect",
+        "listen",
+        "send",
+        "sock",
+        "resvport",
+        "rcmd",
+        "syscall",
         "accept",
+        // Other ways to a function, or out of the process.
+        "dlopen",
+        "dlmopen",
+        "dlsym",
+        "dlvsym",
+        "exec",
+        "posix_spawn",
+        // Sun RPC, of which the symbols are old versions, and the time protocol that it uses.
+        "svc",
+        "clnt",
+        "pmap",
+        "callrpc",
+        "getrpcport",
+        "registerrpc",
+        "get_myaddress",
+        "xprt",
+        "authdes",
+        "rtime",
     ];
-    const OTHERS: [&str; 5] = ["textdomain", "mq_", "tcsendbreak", "svc_sendreply", "xdr_"];
+    const OTHERS: [&str; 9] = [
+        "textdomain",
+        "mq_",
+        "tcsendbreak",
+        "xdr_",
+        "posix_spawn_file",
+        "posix_spawnattr",
+        "__rpc_thread_svc",
+        "re_exec",
+        "regexec",
+    ];
     let received = name.starts_with("recv") || name.starts_with("__recv");
     (received || name == "pidfd_getfd" || PARTS.iter().any(|part| name.contains(part)))
         && !name.contains("pidfd_send_signal")
