@@ -406,8 +406,18 @@ fn another_thread_finds_no_socket_unbound() {
             .var("IPADDR_LOG", "off")
             .harness("races", &[case, "2", ADDRESS, &refused]);
         let words = run.words();
-        assert!(words.len() == 4 && words[1].len() > 1, "{case}: {run:?}");
-        assert_eq!(words[2..], ["wrong", "0"], "{case}: {run:?}");
+        let numbers: Vec<u32> = words.iter().filter_map(|word| word.parse().ok()).collect();
+        let [tried, wrong] = numbers[..] else {
+            panic!("{case}: {run:?}");
+        };
+        // A failed bind takes the address away inside the kernel: a send that has been judged by
+        // then, and not made, can't be helped. Without care they are one of 500.
+        let helpless = if case == "in-use" {
+            1 + tried / 10_000
+        } else {
+            0
+        };
+        assert!(tried > 9 && wrong <= helpless, "{case}: {run:?}");
     }
 }
 
