@@ -42,7 +42,6 @@ setpriv util-linux
 strace strace
 sudo sudo
 postfix postfix
-sshd openssh-server
 pg_ctlcluster postgresql
 pgrep procps
 chronyd chrony

@@ -1,9 +1,16 @@
 //! `libipaddr.so`: preloaded, it gives a program the IP address of its cgroup and no other.
 //!
-//! The exported functions ([`bind`], [`connect`], [`listen`], [`accept`], [`send`], and [`by_number`] for
-//! syscall(2)) each read who asks ([`assignment`]), judge
-//! (the rules are in the crate `ipaddr-policy`) and act ([`real`] is libc's own function, called by
-//! [`entry`]).
+//! | module | idea |
+//! | --- | --- |
+//! | [`abi`] | how a symbol gets in and out: the frame, the next function, syscall(2) by number |
+//! | [`hooks`] | the exported functions, one file a call |
+//! | [`socket`] | what becomes of a call on one socket: the quiet bind, sockaddr and control messages |
+//! | [`process`] | this process: its assignment, the environment, what exec carries, the log |
+//! | [`sys`] | system calls without libc, errno, memory, files |
+//!
+//! The way of a call: [`hooks::bind`] reads the arguments, [`process::assignment`] has the process's
+//! policy, `ipaddr_policy::judge` judges, and [`abi::real`] is libc's own function, which
+//! [`abi::entry`] calls.
 //!
 //! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
 //! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
@@ -18,61 +25,20 @@
 #![cfg_attr(not(debug_assertions), no_std)]
 #![warn(missing_docs)]
 
-mod accept;
-mod assignment;
-mod bind;
-mod by_number;
-mod cmsg;
-mod confined;
-mod connect;
-mod coverage;
-mod datagrams;
-mod descriptors;
-mod dlfcn;
-mod entry;
-mod errno;
-mod exec;
-mod execute;
-mod file;
-mod forward;
-mod ipv6_only;
-mod latch_text;
-mod level_file;
-mod levels;
-mod listen;
-mod loaded;
-mod local;
-mod log;
-mod log_output;
-mod memory;
-mod message;
-mod objects;
-mod protocol;
-mod quiet;
-mod real;
-mod refusal;
-mod resvport;
-#[cfg(not(debug_assertions))]
-mod runtime;
-mod seccomp;
-mod send;
-mod setsockopt;
-mod settings;
-mod sharing;
-mod sockaddr;
+mod abi;
+mod hooks;
+mod process;
 mod socket;
-mod source;
-mod syscall;
-mod user_memory;
+mod sys;
 
 /// At load, before main: look up the real functions, read the environment, and take the first
 /// look for an assignment, so that a process keeps what it was started with.
 #[ctor::ctor(unsafe)]
 fn load() {
-    let errno = errno::Errno::get();
-    user_memory::note_stack();
-    real::resolve();
-    assignment::load();
-    coverage::check_command(settings::get());
+    let errno = sys::errno::Errno::get();
+    sys::user_memory::note_stack();
+    abi::real::resolve();
+    process::assignment::load();
+    process::coverage::check_command(process::settings::get());
     errno.set();
 }

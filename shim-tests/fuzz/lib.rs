@@ -26,10 +26,10 @@ use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy, cgroup, latch};
 
 #[allow(dead_code)]
-#[path = "../../src/cmsg.rs"]
+#[path = "../../src/socket/cmsg.rs"]
 mod cmsg_reader;
 #[allow(dead_code)]
-#[path = "../../src/sockaddr.rs"]
+#[path = "../../src/socket/sockaddr.rs"]
 mod sockaddr_reader;
 
 /// A message, to see that it can be written.

@@ -17,6 +17,7 @@
 
 pub mod artifacts;
 pub mod cgroup;
+pub mod doors;
 pub mod memory;
 pub mod netns;
 pub mod peer;

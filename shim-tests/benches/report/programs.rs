@@ -1,12 +1,8 @@
 //! What whole programs lose: server and client both as the variant has them.
 
-#[path = "programs/datagrams.rs"]
 mod datagrams;
-#[path = "programs/nginx.rs"]
 mod nginx;
-#[path = "programs/redis.rs"]
 mod redis;
-#[path = "programs/server.rs"]
 mod server;
 
 use std::time::Duration;

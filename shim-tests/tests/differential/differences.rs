@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
         way: Way::Library,
         when: "an IPv4 datagram socket of a process that sends many datagrams",
         does: "is bound to the assigned address from the beginning, without a port",
-        why: "so a send need not ask the kernel (`src/datagrams.rs`)",
+        why: "so a send need not ask the kernel (`src/process/datagrams.rs`)",
     },
     Row {
         difference: NoPortOption,

@@ -57,7 +57,7 @@ impl Process {
 }
 
 impl Model<'_> {
-    /// An IPv4 datagram socket is bound without a port, see `src/datagrams.rs`.
+    /// An IPv4 datagram socket is bound without a port, see `src/process/datagrams.rs`.
     pub fn bind_at_socket(&mut self, socket: usize) {
         let like = self.kernel.sockets[socket].local;
         if let Some(assigned) = self.rules.assigned(like)

@@ -76,11 +76,11 @@ if [ "$shell" = dash ] && have cargo 'library: built'; then
     check 'library: not built again' "0 $built " "$status $(stat -c %Y "$work/source/target/release/libipaddr.so") $err"
 
     # Older than a source: built anew, or not used. A policy that it hasn't heard of would be nothing to it.
-    touch -d '+1 minute' "$work/source/policy/src/lib.rs"
+    touch -d '+1 minute' "$work/source/crates/policy/src/lib.rs"
     IPADDR_IPV4=127.0.0.2 try dash -c '. "$0"; echo "$? ${LD_PRELOAD-unset}"' "$placed"
     check 'library: older than a source, sourced' '125 unset' "$out"
     holds 'library: older than a source, sourced: message' "$err" \
-        "$work/source/target/release/libipaddr.so is older than $work/source/policy/src/lib.rs: expected it built"
+        "$work/source/target/release/libipaddr.so is older than $work/source/crates/policy/src/lib.rs: expected it built"
     rm -f "$work/ran.yes"
     try env PATH=/usr/bin:/bin dash "$placed" --ip 127.0.0.2 "$ran"
     if (PATH=/usr/bin:/bin command -v cargo >/dev/null); then
@@ -91,7 +91,7 @@ if [ "$shell" = dash ] && have cargo 'library: built'; then
         [ ! -e "$work/ran.yes" ] || fail 'library: older than a source, no cargo' 'the command ran'
     fi
     touch -d '2001-01-01' "$work/source/target/release/libipaddr.so"
-    touch "$work/source/policy/src/lib.rs"
+    touch "$work/source/crates/policy/src/lib.rs"
     placed --ip 127.0.0.2 true
     check 'library: older than a source: status' 0 "$status"
     holds 'library: older than a source: built' "$err" 'Finished'

@@ -1,0 +1,136 @@
+//! The files of the levels, read as the library's `src/process/level_file.rs` reads them: what that refuses
+//! is refused here.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ipaddr_policy::errno::Errno;
+use ipaddr_policy::levels::{Files, LevelFile};
+use ipaddr_policy::trust::{FileProblem, Status, Trusted};
+use nix::libc;
+use nix::sys::statvfs::{self, FsFlags, Statvfs};
+
+/// Reads them from the disk.
+#[derive(Default)]
+pub struct Disk {
+    text: Vec<u8>,
+    /// Of the last file whose text was read.
+    pub metadata: Option<Metadata>,
+}
+
+impl Files for Disk {
+    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+        let path = path(file.path());
+        let Some(entry) = find(&path)? else {
+            return Ok(None);
+        };
+        let trusted = trusted(file)?;
+        if entry.is_link() {
+            trusted.judge_owner(entry)?;
+        } else if !entry.is_regular() {
+            return Err(FileProblem::WrongKind);
+        }
+        let open = match open(&path) {
+            Err(error) if entry.is_link() && is_absent(&error) => {
+                return Err(FileProblem::LeadsNowhere);
+            }
+            opened => opened.map_err(|error| unreadable(&error))?,
+        };
+        let metadata = open.metadata().map_err(|error| unreadable(&error))?;
+        trusted.judge_file(status(&metadata), || {
+            statvfs::fstatvfs(&open).is_ok_and(is_read_only)
+        })?;
+        self.text.clear();
+        let limit = u64::from(file.name.limit());
+        let length = open.take(limit).read_to_end(&mut self.text);
+        match length.map_err(|error| unreadable(&error))? {
+            length if length as u64 == limit => Err(FileProblem::TooLarge),
+            _ => {
+                self.metadata = Some(metadata);
+                Ok(Some(&self.text))
+            }
+        }
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+        let path = path(file.folder());
+        let Some(entry) = find(&path)? else {
+            return Ok(false);
+        };
+        let trusted = trusted(file)?;
+        // Whose the link to the policy directory itself is makes no difference.
+        if entry.is_link() && file.depth > 0 {
+            trusted.judge_owner(entry)?;
+        }
+        trusted.judge_directory(follow(&path)?, || {
+            statvfs::statvfs(&path).is_ok_and(is_read_only)
+        })?;
+        Ok(true)
+    }
+}
+
+/// Who may own the files of the directory in which `file` lies.
+fn trusted(file: &LevelFile<'_>) -> Result<Trusted, FileProblem> {
+    let directory = follow(&path([file.directory].into_iter()))?;
+    Ok(Trusted {
+        owner: directory.owner,
+    })
+}
+
+/// What lstat(2) says; `None` if there is nothing.
+fn find(path: &Path) -> Result<Option<Status>, FileProblem> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found
+            .map(|metadata| Some(status(&metadata)))
+            .map_err(|error| unreadable(&error)),
+    }
+}
+
+/// What stat(2) says of what is there.
+fn follow(path: &Path) -> Result<Status, FileProblem> {
+    match fs::metadata(path) {
+        Err(error) if is_absent(&error) => Err(FileProblem::LeadsNowhere),
+        found => found
+            .map(|metadata| status(&metadata))
+            .map_err(|error| unreadable(&error)),
+    }
+}
+
+fn status(metadata: &Metadata) -> Status {
+    Status {
+        mode: metadata.mode(),
+        owner: metadata.uid(),
+    }
+}
+
+fn is_read_only(mount: Statvfs) -> bool {
+    mount.flags().contains(FsFlags::ST_RDONLY)
+}
+
+/// A path that a [`LevelFile`] gives in parts; without slashes at its end, with which lstat(2) would
+/// follow a symbolic link.
+pub fn path<'a>(parts: impl Iterator<Item = &'a [u8]>) -> PathBuf {
+    let path = parts.collect::<Vec<_>>().concat();
+    Path::new(OsStr::from_bytes(&path)).components().collect()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
+}
+
+/// `O_NONBLOCK`, so that a FIFO in the way can't block.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+}
+
+fn unreadable(error: &io::Error) -> FileProblem {
+    FileProblem::Unreadable(Errno(error.raw_os_error().unwrap_or(libc::EINVAL)))
+}

@@ -1,0 +1,13 @@
+//! The program as an administrator runs it, on real files, cgroups and processes.
+
+mod assign;
+mod check;
+mod command;
+mod command_line;
+mod explain;
+mod killed;
+mod ps;
+mod remove;
+mod show;
+mod together;
+mod trust;

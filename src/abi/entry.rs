@@ -1,0 +1,334 @@
+//! The way in: each exported function is a frame of a few instructions that calls `before`, then
+//! the real function, then `after`, which may have the real function called again. [`crate::abi::by_number`] has the same for syscall(2), where the
+//! real function is the system call.
+//!
+//! While the real function runs, no Rust frame is on the stack between it and the program. So
+//! pthread_cancel, which unwinds a thread blocked in connect(2), meets nothing that Rust's rules
+//! for unwinding speak of, and the library needs no unwinder: it is built with `panic = "abort"`,
+//! under which a Rust `extern "C-unwind"` function would end the host at that point. The frame has
+//! the unwind information, and nothing to clean up.
+
+use core::ffi::{c_int, c_void};
+use core::mem::{MaybeUninit, offset_of};
+use core::net::IpAddr;
+
+use ipaddr_policy::Family;
+
+use crate::abi::real::Next;
+use crate::socket::refusal::Refusal;
+use crate::socket::sockaddr::Sockaddr;
+use crate::sys::errno::Errno;
+use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
+
+/// What an exported function keeps on its stack while the real one runs. Nothing in it has a
+/// destructor.
+#[repr(C, align(16))]
+pub struct Frame {
+    /// The argument registers: as the program passed them, then as the real function gets them.
+    arguments: [usize; 6],
+    /// What the program gets when the real function isn't called.
+    returned: isize,
+    /// The real function, if `after` has it called again; else 0.
+    again: usize,
+    /// The copy of the program's sockaddr that the real function gets.
+    sockaddr: MaybeUninit<Sockaddr>,
+    /// What `after` is to do, and how.
+    pub afterwards: Afterwards,
+}
+
+/// What is left to do after the real function.
+#[derive(Clone, Copy)]
+pub enum Afterwards {
+    /// Nothing.
+    Nothing,
+    /// Log what has become of a bind to the address in the frame: the wildcard address of this
+    /// family was asked for, or that address itself.
+    LogBind(Option<Family>),
+    /// If the connect fails: end what the quiet bind has begun.
+    EndQuietBind,
+    /// If `AF_UNSPEC` dissolves the association: the same.
+    EndDissolved,
+    /// `::` and this port were passed for IPv6 alone: judge them again if the socket takes IPv4 too.
+    CheckIpv6Only(u16),
+    /// Judge the peer of the connection that has been accepted.
+    JudgePeer,
+    /// If the call fails: the seccomp filter isn't there.
+    FilterInstalled,
+    /// Nothing; but before it the datagram has to be given this source, for the socket has none.
+    GiveSource(IpAddr),
+}
+
+impl Frame {
+    /// Takes over the frame that the entry code has filled the arguments of.
+    ///
+    /// # Safety
+    /// It has, and nobody else uses the frame meanwhile.
+    pub unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
+        // SAFETY: `arguments` is filled, and these two are ours to fill; then every field is
+        // initialised that isn't MaybeUninit.
+        unsafe {
+            (&raw mut (*frame).returned).write(0);
+            (&raw mut (*frame).again).write(0);
+            (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
+            &mut *frame
+        }
+    }
+
+    /// The first argument of all our calls but syscall(2).
+    pub const fn fd(&self) -> c_int {
+        self.int(0)
+    }
+
+    /// An argument that is an int.
+    pub const fn int(&self, index: usize) -> c_int {
+        int(self.arguments[index])
+    }
+
+    /// An argument that is a pointer.
+    pub fn pointer<T>(&self, index: usize) -> *const T {
+        core::ptr::with_exposed_provenance(self.arguments[index])
+    }
+
+    /// Has the real function get another argument.
+    pub const fn pass(&mut self, index: usize, argument: usize) {
+        self.arguments[index] = argument;
+    }
+
+    /// Copies the program's sockaddr into the frame and has the real function get the copy. `None`
+    /// where the kernel refuses it: then it is to be asked, and does so.
+    ///
+    /// # Safety
+    /// The arguments at these places are such a pointer and its length; then as [`read_sockaddr`].
+    pub unsafe fn take_sockaddr(&mut self, pointer: usize, len: usize) -> Option<&mut Sockaddr> {
+        let (address, len) = (self.pointer(pointer), self.int(len).cast_unsigned());
+        // SAFETY: the caller's promise.
+        match unsafe { read_sockaddr(&mut self.sockaddr, &mut Readable::new(), address, len) } {
+            Ok(sockaddr) => {
+                self.arguments[pointer] = core::ptr::from_ref(sockaddr).expose_provenance();
+                Some(sockaddr)
+            }
+            Err(NotRead::Refused) => None,
+            Err(NotRead::Unreadable) => {
+                self.arguments[pointer] = NOWHERE;
+                None
+            }
+        }
+    }
+
+    /// The copy of the program's sockaddr, as the real function has got it.
+    ///
+    /// # Safety
+    /// [`Self::take_sockaddr`] has made one, or it was read into [`Self::sockaddr_slot`].
+    pub const unsafe fn taken_sockaddr(&self) -> &Sockaddr {
+        // SAFETY: the caller's promise.
+        unsafe { self.sockaddr.assume_init_ref() }
+    }
+
+    /// Where a copy of a sockaddr goes that isn't an argument itself.
+    pub const fn sockaddr_slot(&mut self) -> &mut MaybeUninit<Sockaddr> {
+        &mut self.sockaddr
+    }
+
+    /// Refuses the call: what `before` returns then.
+    pub fn refuse(&mut self, refusal: Refusal) -> *const c_void {
+        self.returned = refusal.answer();
+        core::ptr::null()
+    }
+
+    /// In `after`: has the real function called once more.
+    pub fn call_again(&mut self, real: *const c_void) {
+        self.again = real.expose_provenance();
+    }
+
+    /// What a function that returns an int has returned.
+    pub const fn result(&self, register: isize) -> c_int {
+        int(register.cast_unsigned())
+    }
+}
+
+/// An int in a register: the upper half is undefined.
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+const fn int(register: usize) -> c_int {
+    register as c_int
+}
+
+/// Where the parts of a frame lie, for the entry code.
+pub const ARGUMENTS: usize = offset_of!(Frame, arguments);
+pub const RETURNED: usize = offset_of!(Frame, returned);
+pub const AGAIN: usize = offset_of!(Frame, again);
+
+/// The first half of a call whose sockaddr and its length are the arguments from `at` on: copies
+/// the sockaddr and lets `decide` judge and change the copy. Returns the real function, or null
+/// when refused.
+///
+/// # Safety
+/// `frame` holds the arguments of such a call, and the rest of it is ours.
+pub unsafe fn sockaddr_call(
+    frame: *mut Frame,
+    real: &Next,
+    at: usize,
+    decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<Afterwards, Refusal>,
+) -> *const c_void {
+    let errno = Errno::get();
+    // SAFETY: the caller's promise.
+    let frame = unsafe { Frame::enter(frame) };
+    let fd = frame.fd();
+    // SAFETY: the program's promise to the call.
+    if let Some(sockaddr) = unsafe { frame.take_sockaddr(at, at + 1) } {
+        match decide(fd, sockaddr) {
+            Ok(afterwards) => frame.afterwards = afterwards,
+            Err(refusal) => return frame.refuse(refusal),
+        }
+    }
+    let real = real.address();
+    errno.set();
+    real
+}
+
+/// A call that leaves nothing to do after the real function.
+pub unsafe extern "C" fn nothing_after(_: *mut c_void, result: isize) -> isize {
+    result
+}
+
+/// Defines an exported function: `before` is `unsafe fn(*mut FRAME) -> *const c_void`, the real
+/// function's address or null; `after` is `unsafe fn(*mut FRAME, isize) -> isize` and sees the
+/// result. FRAME is [`Frame`], or a struct that begins with one.
+macro_rules! exported {
+    (
+        $(#[$attribute:meta])*
+        fn $name:ident($($argument:ident: $type:ty),+) -> $result:ty;
+        $frame:ty, $before:path, $after:path
+    ) => {
+        $(#[$attribute])*
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> $result {
+            $crate::abi::entry::code!("call rax", "blr x16", $frame, $before, $after)
+        }
+    };
+}
+pub(crate) use exported;
+
+/// Defines the same for syscall(2): the arguments have been moved to their places, and the real
+/// function is `$system`.
+macro_rules! by_number {
+    ($name:ident, $frame:ty, $before:path, $after:path, $system:path) => {
+        /// The call as syscall(2) makes it.
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() -> isize {
+            $crate::abi::entry::code!(
+                "call {system}", "bl {system}", $frame, $before, $after, system = sym $system
+            )
+        }
+    };
+}
+pub(crate) use by_number;
+
+/// The code of both.
+macro_rules! code {
+    ($x86_64:literal, $aarch64:literal, $frame:ty, $before:path, $after:path $(, $operand:ident = sym $symbol:path)?) => {{
+            #[cfg(target_arch = "x86_64")]
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                "push rbp",
+                ".cfi_def_cfa_offset 16",
+                ".cfi_offset 6, -16",
+                "mov rbp, rsp",
+                ".cfi_def_cfa_register 6",
+                "sub rsp, {size}",
+                "mov [rsp + {arguments}], rdi",
+                "mov [rsp + {arguments} + 8], rsi",
+                "mov [rsp + {arguments} + 16], rdx",
+                "mov [rsp + {arguments} + 24], rcx",
+                "mov [rsp + {arguments} + 32], r8",
+                "mov [rsp + {arguments} + 40], r9",
+                "mov rdi, rsp",
+                "call {before}",
+                "test rax, rax",
+                "jz 2f",
+                "4:",
+                "mov rdi, [rsp + {arguments}]",
+                "mov rsi, [rsp + {arguments} + 8]",
+                "mov rdx, [rsp + {arguments} + 16]",
+                "mov rcx, [rsp + {arguments} + 24]",
+                "mov r8, [rsp + {arguments} + 32]",
+                "mov r9, [rsp + {arguments} + 40]",
+                $x86_64,
+                "mov rdi, rsp",
+                "mov rsi, rax",
+                "call {after}",
+                "cmp qword ptr [rsp + {again}], 0",
+                "je 3f",
+                "mov rax, [rsp + {again}]",
+                "mov qword ptr [rsp + {again}], 0",
+                "jmp 4b",
+                "2:",
+                "mov rax, [rsp + {returned}]",
+                "3:",
+                "leave",
+                ".cfi_def_cfa 7, 8",
+                "ret",
+                ".cfi_endproc",
+                size = const core::mem::size_of::<$frame>(),
+                arguments = const $crate::abi::entry::ARGUMENTS,
+                returned = const $crate::abi::entry::RETURNED,
+                again = const $crate::abi::entry::AGAIN,
+                before = sym $before,
+                after = sym $after
+                $(, $operand = sym $symbol)?
+            );
+            #[cfg(target_arch = "aarch64")]
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                "stp x29, x30, [sp, #-16]!",
+                ".cfi_def_cfa_offset 16",
+                ".cfi_offset 29, -16",
+                ".cfi_offset 30, -8",
+                "mov x29, sp",
+                ".cfi_def_cfa 29, 16",
+                "sub sp, sp, #{size}",
+                "stp x0, x1, [sp, #{arguments}]",
+                "stp x2, x3, [sp, #{arguments} + 16]",
+                "stp x4, x5, [sp, #{arguments} + 32]",
+                "mov x0, sp",
+                "bl {before}",
+                "cbz x0, 2f",
+                "4:",
+                "mov x16, x0",
+                "ldp x0, x1, [sp, #{arguments}]",
+                "ldp x2, x3, [sp, #{arguments} + 16]",
+                "ldp x4, x5, [sp, #{arguments} + 32]",
+                $aarch64,
+                "mov x1, x0",
+                "mov x0, sp",
+                "bl {after}",
+                "ldr x16, [sp, #{again}]",
+                "cbz x16, 3f",
+                "str xzr, [sp, #{again}]",
+                "mov x0, x16",
+                "b 4b",
+                "2:",
+                "ldr x0, [sp, #{returned}]",
+                "3:",
+                "mov sp, x29",
+                ".cfi_def_cfa 31, 16",
+                "ldp x29, x30, [sp], #16",
+                ".cfi_def_cfa_offset 0",
+                ".cfi_restore 29",
+                ".cfi_restore 30",
+                "ret",
+                ".cfi_endproc",
+                size = const core::mem::size_of::<$frame>(),
+                arguments = const $crate::abi::entry::ARGUMENTS,
+                returned = const $crate::abi::entry::RETURNED,
+                again = const $crate::abi::entry::AGAIN,
+                before = sym $before,
+                after = sym $after
+                $(, $operand = sym $symbol)?
+            );
+    }};
+}
+pub(crate) use code;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the entry code is written for x86-64 and aarch64");

@@ -1,0 +1,142 @@
+//! dlopen(3) and dlsym(3): other ways to libc's functions.
+//!
+//! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before ours, so that flag is
+//! taken away; one in a namespace of its own finds another libc, so a process that is assigned
+//! something gets none. (One that isn't may be assigned something later: the README says so.) And
+//! dlsym(3) on a handle, libc's say, answers with our function where it would with libc's.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::mem::transmute;
+use core::ptr;
+
+use crate::abi::forward::{Call, forwarded};
+use crate::abi::objects::{self, Name, Object, Symbols};
+use crate::abi::real::{self, DLMOPEN, DLOPEN, DLSYM, DLVSYM};
+use crate::process::assignment;
+use crate::process::log;
+
+forwarded! {
+    /// dlopen(3)
+    dlopen: before_dlopen;
+    /// dlmopen(3)
+    dlmopen: before_dlmopen;
+    /// dlsym(3)
+    dlsym: before_dlsym;
+    /// dlvsym(3)
+    dlvsym: before_dlvsym;
+}
+
+unsafe extern "C" fn before_dlopen(call: &mut Call) -> *const c_void {
+    without_deep_bind(call, 1);
+    DLOPEN.address_by_now()
+}
+
+unsafe extern "C" fn before_dlmopen(call: &mut Call) -> *const c_void {
+    /// Those of a program: `LM_ID_BASE`.
+    const BASE: usize = 0;
+    if call.argument(0) != BASE && assignment::is_held() {
+        log::error(
+            &"dlmopen: refused, in a namespace of its own a library would use any address: expected LM_ID_BASE",
+        );
+        // So dlerror(3) says why: no such file can be opened.
+        call.pass(0, REFUSED.as_ptr().expose_provenance());
+        call.pass(1, libc::RTLD_LAZY as usize);
+        return DLOPEN.address_by_now();
+    }
+    without_deep_bind(call, 2);
+    DLMOPEN.address_by_now()
+}
+
+const REFUSED: &CStr =
+    c"/dev/null/libipaddr.so refuses dlmopen() in a namespace other than LM_ID_BASE";
+
+/// Takes `RTLD_DEEPBIND` away. musl has no such flag, and ignores what it doesn't know.
+fn without_deep_bind(call: &mut Call, flags: usize) {
+    const RTLD_DEEPBIND: usize = 8;
+    call.pass(flags, call.argument(flags) & !RTLD_DEEPBIND);
+}
+
+unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
+    if searches_by_caller(call) {
+        return DLSYM.address_by_now();
+    }
+    call.pass(2, call.caller());
+    symbol_of_handle as *const c_void
+}
+
+unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
+    if searches_by_caller(call) {
+        return DLVSYM.address_by_now();
+    }
+    call.pass(3, call.caller());
+    versioned_symbol_of_handle as *const c_void
+}
+
+/// `RTLD_DEFAULT`, which finds ours, and `RTLD_NEXT`, by which other libraries that stand in front
+/// of libc find it: the real function has to see who calls.
+fn searches_by_caller(call: &Call) -> bool {
+    let handle = call.argument(0);
+    handle == libc::RTLD_DEFAULT.addr() || handle == libc::RTLD_NEXT.addr()
+}
+
+unsafe extern "C" fn symbol_of_handle(
+    handle: *mut c_void,
+    name: *const c_char,
+    caller: usize,
+) -> *const c_void {
+    type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *const c_void;
+    // SAFETY: the symbol is the function of that name, and the arguments are the program's.
+    unsafe {
+        let real: Dlsym = transmute(DLSYM.address_by_now());
+        ours_for(real(handle, name), name, caller)
+    }
+}
+
+unsafe extern "C" fn versioned_symbol_of_handle(
+    handle: *mut c_void,
+    name: *const c_char,
+    version: *const c_char,
+    caller: usize,
+) -> *const c_void {
+    type Dlvsym = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *const c_void;
+    // SAFETY: as above.
+    unsafe {
+        let real: Dlvsym = transmute(DLVSYM.address_by_now());
+        ours_for(real(handle, name, version), name, caller)
+    }
+}
+
+/// What a lookup on a handle answers: our function of that name, if `found` is libc's or another
+/// one that ours stands in front of. Another library's own function may have the name, too.
+///
+/// # Safety
+/// `name` is a string if something was found.
+unsafe fn ours_for(found: *const c_void, name: *const c_char, caller: usize) -> *const c_void {
+    if found.is_null() {
+        return found;
+    }
+    // SAFETY: the caller's promise.
+    let name = Name::new(unsafe { CStr::from_ptr(name) });
+    let Some(ours) = objects::own().and_then(|own| own.find(name)) else {
+        return found;
+    };
+    if ptr::eq(ours, found) {
+        return found;
+    }
+    // In glibc and musl, nobody else defines this.
+    const LIBC: Name<'_> = Name::new(c"__errno_location");
+    let is_libcs = |symbols: Symbols| symbols.find(LIBC).is_some() && symbols.has(name, found);
+    let mut symbols = objects::first().filter_map(Object::symbols);
+    let is_replaced = real::is_next(found) || symbols.any(is_libcs);
+    // One behind ours that stands in front of libc too would get back to itself.
+    let is_interposer = |caller: &Object| {
+        let behind = objects::first().skip_while(|object| !object.is_own());
+        behind.skip(1).any(|object| ptr::eq(object, caller))
+            && caller.symbols().is_some_and(|it| it.find(name).is_some())
+    };
+    if is_replaced && !objects::at(caller).is_some_and(is_interposer) {
+        ours
+    } else {
+        found
+    }
+}

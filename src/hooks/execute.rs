@@ -1,0 +1,219 @@
+//! execve(2) and its like: a restricted process that executes what this library isn't loaded into
+//! says so in the log. The call goes on as it is.
+//!
+//! Each of libc's functions has a hook of its own, because they call each other inside libc, past
+//! their symbols. So do system(3) and popen(3), but what they execute is a shell, whose own calls are
+//! seen.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+
+use ipaddr_policy::text::{Sink, Text};
+use libc::AT_FDCWD;
+
+use crate::abi::forward::{Call, by_number, forwarded};
+use crate::abi::real::{self, Next};
+use crate::process::assignment;
+use crate::process::coverage::{self, Questions, Uncovered, Why};
+use crate::process::log::{self, Level};
+use crate::process::settings;
+
+/// Defines the hooks: the exported function, what looks at its arguments, the next function, and
+/// which file is meant.
+macro_rules! hooks {
+    ($($(#[$doc:meta])+ $name:ident: $before:ident, $next:ident, $file:expr;)+) => {
+        forwarded! {
+            $($(#[$doc])+ $name: $before;)+
+        }
+        $(
+            unsafe extern "C" fn $before(call: &mut Call) -> *const c_void {
+                before(call, &real::$next, $file)
+            }
+        )+
+    };
+}
+
+hooks! {
+    /// execve(2)
+    execve: before_execve, EXECVE, |call| File::Path(call.string(0));
+    /// execv(3)
+    execv: before_execv, EXECV, |call| File::Path(call.string(0));
+    /// execvp(3)
+    execvp: before_execvp, EXECVP, |call| File::Searched(call.string(0));
+    /// execvpe(3)
+    execvpe: before_execvpe, EXECVPE, |call| File::Searched(call.string(0));
+    /// execl(3)
+    execl: before_execl, EXECL, |call| File::Path(call.string(0));
+    /// execle(3)
+    execle: before_execle, EXECLE, |call| File::Path(call.string(0));
+    /// execlp(3)
+    execlp: before_execlp, EXECLP, |call| File::Searched(call.string(0));
+    /// fexecve(3)
+    fexecve: before_fexecve, FEXECVE, |call| File::Descriptor(call.int(0));
+    /// execveat(2)
+    execveat: before_execveat, EXECVEAT, File::of_execveat;
+    /// posix_spawn(3)
+    posix_spawn: before_posix_spawn, POSIX_SPAWN, |call| File::Path(call.string(1));
+    /// posix_spawnp(3)
+    posix_spawnp: before_posix_spawnp, POSIX_SPAWNP, |call| File::Searched(call.string(1));
+}
+
+by_number!(execve_by_number, before_execve_by_number);
+by_number!(execveat_by_number, before_execveat_by_number);
+
+unsafe extern "C" fn before_execve_by_number(call: &mut Call) -> *const c_void {
+    report(call, |call| File::Path(call.string(0)));
+    real::system::execve as *const c_void
+}
+
+unsafe extern "C" fn before_execveat_by_number(call: &mut Call) -> *const c_void {
+    report(call, File::of_execveat);
+    real::system::execveat as *const c_void
+}
+
+fn before(call: &Call, next: &Next, file: impl FnOnce(&Call) -> File) -> *const c_void {
+    report(call, file);
+    next.address()
+}
+
+/// Which file is to be executed.
+#[derive(Clone, Copy)]
+enum File {
+    Path(*const c_char),
+    At {
+        folder: c_int,
+        path: *const c_char,
+        /// Then it is the descriptor `folder` itself.
+        may_be_empty: bool,
+    },
+    /// By `$PATH`, if there is no slash in it.
+    Searched(*const c_char),
+    Descriptor(c_int),
+}
+
+impl File {
+    fn of_execveat(call: &Call) -> Self {
+        Self::At {
+            folder: call.int(0),
+            path: call.string(1),
+            may_be_empty: call.int(4) & libc::AT_EMPTY_PATH != 0,
+        }
+    }
+}
+
+/// Says so where a restricted process executes a file that isn't covered. First of all whether that
+/// is wanted, so that nobody else pays for it.
+fn report(call: &Call, file: impl FnOnce(&Call) -> File) {
+    if assignment::is_held() && log::wants(Level::Error) {
+        judge(file(call));
+    }
+}
+
+#[cold]
+fn judge(file: File) {
+    match file {
+        File::Path(path) => judge_path(AT_FDCWD, path),
+        File::At {
+            folder,
+            path,
+            may_be_empty,
+        } => match check(folder, path) {
+            Some(uncovered) if may_be_empty && uncovered.is_missing() => {
+                judge(File::Descriptor(folder));
+            }
+            Some(uncovered) => say(&uncovered, path),
+            None => {}
+        },
+        File::Searched(name) => search(name),
+        File::Descriptor(fd) => {
+            let mut path = Path::new();
+            ("/proc/self/fd/", fd.unsigned_abs(), "\0").write(&mut path);
+            if let Some(path) = path.get() {
+                judge_path(AT_FDCWD, path.as_ptr());
+            }
+        }
+    }
+}
+
+fn judge_path(folder: c_int, path: *const c_char) {
+    if let Some(uncovered) = check(folder, path) {
+        say(&uncovered, path);
+    }
+}
+
+fn check(folder: c_int, path: *const c_char) -> Option<Uncovered> {
+    coverage::check(folder, path, Questions::Harmless)
+}
+
+fn say(uncovered: &Uncovered, path: *const c_char) {
+    let Why::Uncovered(reason) = uncovered.why else {
+        return;
+    };
+    if !reason.is_executed() {
+        return;
+    }
+    // SAFETY: the kernel has read it, up to the NUL.
+    let path = unsafe { CStr::from_ptr(path) };
+    let what = ": not covered by LD_PRELOAD, and held to no address: ";
+    let expected = ": expected another program, or a network namespace or cgroup-BPF to hold it";
+    log::error(&("exec ", uncovered.name(path), what, reason, expected));
+}
+
+/// As execvp(3) searches: the first file that can be executed.
+fn search(name: *const c_char) {
+    if name.is_null() {
+        return;
+    }
+    // SAFETY: libc reads it so before it calls the kernel.
+    let text = unsafe { CStr::from_ptr(name) }.to_bytes();
+    if text.contains(&b'/') {
+        return judge_path(AT_FDCWD, name);
+    }
+    let folders = settings::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
+    for folder in folders.split(|&byte| byte == b':') {
+        let mut path = Path::new();
+        path.put(folder);
+        if !folder.is_empty() {
+            path.put(b"/");
+        }
+        path.put(text);
+        path.put(b"\0");
+        let Some(path) = path.get() else {
+            continue;
+        };
+        match check(AT_FDCWD, path.as_ptr()) {
+            Some(uncovered) if matches!(uncovered.why, Why::NotExecutable(_)) => {}
+            Some(uncovered) => return say(&uncovered, path.as_ptr()),
+            None => return,
+        }
+    }
+}
+
+/// A path that is put together.
+struct Path {
+    bytes: [u8; libc::PATH_MAX as usize],
+    len: usize,
+}
+
+impl Path {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; libc::PATH_MAX as usize],
+            len: 0,
+        }
+    }
+
+    /// `None` if it is longer than the kernel takes.
+    fn get(&self) -> Option<&CStr> {
+        CStr::from_bytes_with_nul(self.bytes.get(..self.len)?).ok()
+    }
+}
+
+impl Sink for Path {
+    fn put(&mut self, bytes: &[u8]) {
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+        for (slot, byte) in free.iter_mut().zip(bytes) {
+            *slot = *byte;
+        }
+        self.len = self.len.saturating_add(bytes.len());
+    }
+}

@@ -1,0 +1,15 @@
+//! The exported functions, one file a call: read the arguments, judge, hand back the answer.
+
+pub mod accept;
+pub mod bind;
+pub mod connect;
+pub mod descriptors;
+pub mod dlfcn;
+pub mod execute;
+pub mod listen;
+pub mod message;
+pub mod resvport;
+pub mod seccomp;
+pub mod send;
+pub mod setsockopt;
+pub mod sharing;

@@ -1,0 +1,242 @@
+//! sendto(2), sendmsg(2), sendmmsg(2): with a destination they bind a socket that isn't bound, and
+//! a control message may choose a source.
+
+use core::ffi::{c_int, c_uint, c_void};
+use core::mem::{MaybeUninit, zeroed};
+use core::net::IpAddr;
+
+use ipaddr_policy::judge::EPERM;
+use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
+
+use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
+use crate::abi::real;
+use crate::hooks::connect;
+use crate::hooks::message::{InPlace, MessageFrame, judge_in_place};
+use crate::process::assignment::{self, Assignment};
+use crate::socket::cmsg::Choice;
+use crate::socket::refusal::Refusal;
+use crate::socket::source::{needs_no_look, take_source};
+use crate::sys::errno::Errno;
+use crate::sys::user_memory::{Readable, can_write};
+
+/// A frame with room for the message that a call of sendto(2) becomes where the datagram has to be
+/// given a source.
+#[repr(C)]
+pub struct SendtoFrame {
+    frame: Frame,
+    message: MaybeUninit<msghdr>,
+    data: MaybeUninit<iovec>,
+    choice: MaybeUninit<Choice>,
+}
+
+exported! {
+    /// sendto(2): a socket that isn't bound is quietly bound to the assigned address first. From one
+    /// that is bound to an assigned multicast address the datagram goes by sendmsg(2), with the
+    /// assigned address for its source.
+    ///
+    /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
+    /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
+    /// the address isn't configured). Otherwise the kernel's own answers.
+    ///
+    /// # Safety
+    /// As sendto(2).
+    fn sendto(
+        fd: c_int, data: *const c_void, size: usize, flags: c_int,
+        address: *const sockaddr, len: socklen_t
+    ) -> ssize_t;
+    SendtoFrame, before_sendto, connect::after
+}
+
+by_number!(
+    sendto_by_number,
+    Frame,
+    before_sendto_by_number,
+    connect::after,
+    real::system::sendto
+);
+
+unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
+    // SAFETY: the entry code's promise: a SendtoFrame, which begins with the frame of a call with
+    // sendto's signature.
+    unsafe {
+        let real = judge_sendto(frame.cast());
+        let frame = &mut *frame;
+        match frame.frame.afterwards {
+            Afterwards::GiveSource(source) if !real.is_null() => frame.send_from(source),
+            _ => real,
+        }
+    }
+}
+
+/// As it has no way to make another call: `EPERM` where the datagram has to be given a source.
+unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
+    // SAFETY: as above.
+    unsafe {
+        let real = judge_sendto(frame);
+        match (*frame).afterwards {
+            Afterwards::GiveSource(_) if !real.is_null() => {
+                (*frame).refuse(Refusal::from(Errno(EPERM)))
+            }
+            _ => real,
+        }
+    }
+}
+
+/// # Safety
+/// The frame of a call with sendto's signature.
+unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let flags = Frame::enter(frame).int(3);
+        if needs_no_look(flags) {
+            return real::SENDTO.address();
+        }
+        sockaddr_call(frame, &real::SENDTO, 4, |fd, remote| {
+            take_source("sendto", fd, flags, remote, None)
+        })
+    }
+}
+
+impl SendtoFrame {
+    /// Makes the call one of sendmsg(2) that chooses `source`, and returns the real function. The
+    /// destination is the copy that [`judge_sendto`] has made.
+    fn send_from(&mut self, source: IpAddr) -> *const c_void {
+        let data = self.data.write(iovec {
+            iov_base: self.frame.pointer::<c_void>(1).cast_mut(),
+            iov_len: self.frame.pointer::<c_void>(2).addr(),
+        });
+        let choice = self.choice.write(Choice::new(source));
+        // SAFETY: all bytes zero is a msghdr; musl's has padding that has to be.
+        let message = self.message.write(unsafe { zeroed() });
+        message.msg_name = self.frame.pointer::<c_void>(4).cast_mut();
+        message.msg_namelen = self.frame.int(5).cast_unsigned();
+        message.msg_iov = data;
+        message.msg_iovlen = 1;
+        message.msg_control = choice.bytes().as_ptr().cast_mut().cast();
+        message.msg_controllen = choice.bytes().len();
+        let message = core::ptr::from_ref(message).expose_provenance();
+        let flags = self.frame.int(3);
+        self.frame.pass(1, message);
+        self.frame.pass(2, flags.cast_unsigned() as usize);
+        real::SENDMSG.address()
+    }
+}
+
+exported! {
+    /// sendmsg(2): as sendto(2), and the source that an `IP_PKTINFO` or `IPV6_PKTINFO` control
+    /// message chooses is judged as a bind to it would be: 0.0.0.0, which has the kernel choose
+    /// whatever the socket is bound to, becomes the assigned address.
+    ///
+    /// # Safety
+    /// As sendmsg(2).
+    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
+    MessageFrame, before_sendmsg, after_sendmsg
+}
+
+by_number!(
+    sendmsg_by_number,
+    MessageFrame,
+    before_sendmsg,
+    after_sendmsg,
+    real::system::sendmsg
+);
+
+unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
+    // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
+    // sendmsg's signature.
+    let frame = unsafe { MessageFrame::enter(frame) };
+    let given = frame.frame.pointer::<msghdr>(1);
+    let flags = frame.frame.int(2);
+    if given.is_null() || matches!(assignment::for_send(), Assignment::Unrestricted) {
+        return real::SENDMSG.address();
+    }
+    let errno = Errno::get();
+    // SAFETY: the program's promise to sendmsg(2).
+    match unsafe { frame.judge_copy("sendmsg", given, flags) } {
+        Ok(afterwards) => frame.frame.afterwards = afterwards,
+        Err(refusal) => return frame.frame.refuse(refusal),
+    }
+    errno.set();
+    real::SENDMSG.address()
+}
+
+unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
+    // SAFETY: it begins with the frame that `before_sendmsg` has filled.
+    unsafe { connect::after(frame.cast(), result) }
+}
+
+exported! {
+    /// sendmmsg(2): as sendmsg(2). The messages before one that is refused are sent, and their
+    /// number is returned, as the kernel does with one that it refuses.
+    ///
+    /// The messages are judged where they stand: to copy them would take a loop of real calls, and
+    /// so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
+    ///
+    /// # Safety
+    /// As sendmmsg(2).
+    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
+    MessageFrame, before_sendmmsg, after_sendmmsg
+}
+
+by_number!(
+    sendmmsg_by_number,
+    MessageFrame,
+    before_sendmmsg,
+    after_sendmmsg,
+    real::system::sendmmsg
+);
+
+unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
+    // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
+    // sendmmsg's signature.
+    let frame = unsafe { MessageFrame::enter(frame) };
+    let messages = frame.frame.pointer::<mmsghdr>(1).cast_mut();
+    if matches!(assignment::for_send(), Assignment::Unrestricted) || messages.is_null() {
+        return real::SENDMMSG.address();
+    }
+    let errno = Errno::get();
+    let (fd, flags) = (frame.frame.fd(), frame.frame.int(3));
+    // The kernel takes no more than UIO_MAXIOV at once.
+    let count = frame.frame.int(2).cast_unsigned().min(1024) as usize;
+    let mut readable = Readable::new();
+    for index in 0..count {
+        let message = messages.wrapping_add(index).cast();
+        // SAFETY: the program's promise to sendmmsg(2).
+        let judged = unsafe { judge_in_place("sendmmsg", fd, &mut readable, message, flags) };
+        match (judged, index) {
+            (Ok(InPlace::Passes), _) => continue,
+            (Ok(InPlace::HasToChange), 0) => {
+                frame.original = messages;
+                frame.frame.pass(2, 1);
+                // SAFETY: as above.
+                let judged = unsafe { frame.judge_copy("sendmmsg", messages.cast(), flags) };
+                if let Err(refusal) = judged {
+                    return frame.frame.refuse(refusal);
+                }
+            }
+            (Err(refusal), 0) => return frame.frame.refuse(refusal),
+            (Ok(InPlace::HasToChange) | Err(_), _) => frame.frame.pass(2, index),
+        }
+        break;
+    }
+    errno.set();
+    real::SENDMMSG.address()
+}
+
+unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> isize {
+    // SAFETY: the frame that `before_sendmmsg` has filled; the copy, if there is one, is what the
+    // real function got, and the original is the program's to be written to.
+    unsafe {
+        let original = (*frame).original;
+        if !original.is_null() && result > 0 {
+            let told = &raw mut (*original).msg_len;
+            // The kernel, too, only finds out when it has sent.
+            if !can_write(told, size_of::<c_uint>()) {
+                Errno(libc::EFAULT).set();
+                return -1;
+            }
+            told.write_unaligned((*frame).message.assume_init_ref().msg_len);
+        }
+    }
+    result
+}

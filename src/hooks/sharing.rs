@@ -1,0 +1,96 @@
+//! clone(2), unshare(2), close_range(2): after them two threads or processes may share their
+//! descriptors and not their memory, or the other way about. [`crate::process::datagrams`] has to know:
+//! what it knows is in memory, and about descriptors. fork(2) shares neither, pthread_create(3)
+//! both.
+//!
+//! No frame is kept while the real function runs: clone returns twice, in the child perhaps on
+//! another stack.
+
+use core::ffi::{c_int, c_long, c_void};
+
+use libc::{CLONE_FILES, CLONE_VM};
+
+use crate::abi::forward::{self, Call, forwarded};
+use crate::abi::real;
+use crate::process::datagrams;
+use crate::socket::confined;
+
+/// `CLOSE_RANGE_UNSHARE`: the caller gets descriptors of its own.
+const CLOSE_RANGE_UNSHARE: c_int = 1 << 1;
+
+forwarded! {
+    /// clone(2), as libc has it: the flags are the third argument.
+    ///
+    /// # Safety
+    /// As clone(2).
+    clone: note_clone;
+
+    /// unshare(2)
+    ///
+    /// # Safety
+    /// As unshare(2).
+    unshare: note_unshare;
+
+    /// close_range(2)
+    ///
+    /// # Safety
+    /// As close_range(2).
+    close_range: note_close_range;
+}
+
+/// The same by syscall(2), with the arguments of that.
+#[unsafe(naked)]
+pub unsafe extern "C" fn by_number() {
+    forward::code!(note_by_number)
+}
+
+unsafe extern "C" fn note_clone(call: &mut Call) -> *const c_void {
+    note_flags(int(call, 2));
+    real::CLONE.address()
+}
+
+unsafe extern "C" fn note_unshare(call: &mut Call) -> *const c_void {
+    if int(call, 0) & CLONE_FILES != 0 {
+        note();
+    }
+    real::UNSHARE.address()
+}
+
+unsafe extern "C" fn note_close_range(call: &mut Call) -> *const c_void {
+    if int(call, 2) & CLOSE_RANGE_UNSHARE != 0 {
+        note();
+    }
+    real::CLOSE_RANGE.address()
+}
+
+/// The flags of clone3(2) are in memory, which may be unreadable: it counts whatever they are.
+unsafe extern "C" fn note_by_number(call: &mut Call) -> *const c_void {
+    match c_long::from(int(call, 0)) {
+        // Its flags come first, on x86-64 and aarch64.
+        libc::SYS_clone => note_flags(int(call, 1)),
+        libc::SYS_unshare if int(call, 1) & CLONE_FILES != 0 => note(),
+        libc::SYS_close_range if int(call, 3) & CLOSE_RANGE_UNSHARE != 0 => note(),
+        libc::SYS_clone3 => note(),
+        _ => {}
+    }
+    real::SYSCALL.address()
+}
+
+/// What is known of the sockets is known no longer.
+fn note() {
+    confined::note_foreign();
+    datagrams::give_up();
+}
+
+/// Whether one of the two is shared without the other.
+fn note_flags(flags: c_int) {
+    if (flags & CLONE_VM != 0) != (flags & CLONE_FILES != 0) {
+        note();
+    }
+}
+
+/// An argument that is an int: the upper half of the register is undefined.
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+const fn int(call: &Call, index: usize) -> c_int {
+    call.argument(index) as c_int
+}

@@ -1,0 +1,222 @@
+//! Whether this library is loaded into the program that a file is executed as; the rules are in
+//! [`ipaddr_policy::program`].
+
+use core::ffi::{CStr, c_char, c_int};
+use core::mem::MaybeUninit;
+
+use ipaddr_policy::program::{
+    Attributes, Contents, HEAD, Head, INTERPRETERS, Program, Reason, inspect,
+};
+use ipaddr_policy::text::{Printable, Sink, Text};
+use libc::AT_FDCWD;
+
+use crate::hooks::seccomp;
+use crate::process::log;
+use crate::process::settings::Settings;
+use crate::sys::errno::Errno;
+use crate::sys::file::File;
+use crate::sys::syscall::{ids, syscall};
+
+/// At load: says in the log why `$IPADDR_CHECK_COMMAND`, which a wrapper sets, isn't covered.
+pub fn check_command(settings: &Settings) {
+    let Some(path) = settings.check_command else {
+        return;
+    };
+    if let Some(uncovered) = check(AT_FDCWD, path.as_ptr(), Questions::All) {
+        let place = (uncovered.name(path), " is not covered by LD_PRELOAD: ");
+        match uncovered.why {
+            Why::Uncovered(reason) => log::error(&(place, reason)),
+            Why::NotExecutable(errno) => log::error(&(place, errno)),
+        }
+    }
+}
+
+/// Which system calls may be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Questions {
+    /// All that the answer needs.
+    All,
+    /// Where there is a seccomp filter, which may kill for others, only those by which files are
+    /// read; then a file isn't found to be set-uid or to have capabilities.
+    Harmless,
+}
+
+/// What isn't covered, and why.
+pub struct Uncovered {
+    /// The interpreter, where it isn't the file itself, NUL-terminated.
+    interpreter: Option<Head>,
+    /// Why it isn't.
+    pub why: Why,
+}
+
+/// Why a file isn't covered.
+#[derive(Clone, Copy)]
+pub enum Why {
+    /// The library won't be loaded, or in vain.
+    Uncovered(Reason),
+    /// It can't be executed at all: it isn't there, say.
+    NotExecutable(Errno),
+}
+
+impl Uncovered {
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.why, Why::NotExecutable(Errno(libc::ENOENT)))
+    }
+
+    /// The file, as messages name it.
+    pub const fn name<'a>(&'a self, path: &'a CStr) -> Name<'a> {
+        Name {
+            interpreter: self.interpreter.as_ref(),
+            path,
+        }
+    }
+}
+
+/// A file, and its interpreter if that is meant.
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    interpreter: Option<&'a Head>,
+    path: &'a CStr,
+}
+
+impl Text for Name<'_> {
+    fn write(&self, out: &mut impl Sink) {
+        let path = Printable(self.path.to_bytes());
+        match self.interpreter {
+            None => path.write(out),
+            Some(name) => {
+                let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+                (Printable(name), ", the interpreter of ", path).write(out);
+            }
+        }
+    }
+}
+
+/// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`. `None`
+/// if it is covered. The kernel reads `path`, so it may be any pointer.
+pub fn check(folder: c_int, path: *const c_char, questions: Questions) -> Option<Uncovered> {
+    let mut head = [0; HEAD + 1];
+    let mut interpreter = None;
+    let mut opened = open(folder, path);
+    for _ in 0..=INTERPRETERS {
+        match opened.and_then(|file| judge(&file, &mut head, questions)) {
+            Ok(Program::Dynamic) => return None,
+            Ok(Program::Script(name)) => {
+                opened = open(AT_FDCWD, name.as_ptr());
+                let copy = interpreter.insert([0; HEAD + 1]);
+                for (to, from) in copy.iter_mut().zip(name.to_bytes()) {
+                    *to = *from;
+                }
+            }
+            Err(why) => return Some(Uncovered { interpreter, why }),
+        }
+    }
+    Some(Uncovered {
+        interpreter: None,
+        why: Why::Uncovered(Reason::TooManyInterpreters),
+    })
+}
+
+/// Opens a file that may be executed; one that may not be read can't be judged.
+fn open(folder: c_int, path: *const c_char) -> Result<File, Why> {
+    File::open_at(folder, path).map_err(|errno| {
+        if errno == Errno(libc::EACCES) && may_execute(folder, path) {
+            Why::Uncovered(Reason::Unreadable)
+        } else {
+            Why::NotExecutable(errno)
+        }
+    })
+}
+
+fn may_execute(folder: c_int, path: *const c_char) -> bool {
+    let arguments = [word(folder), path.addr(), word(libc::X_OK)];
+    // SAFETY: the kernel reads the path and nothing else, and fails where it can't.
+    unsafe { syscall(libc::SYS_faccessat, arguments) }.is_ok()
+}
+
+/// Judges an open file, without its interpreter. Privileges come by what is executed in the end.
+fn judge<'a>(file: &File, head: &'a mut Head, questions: Questions) -> Result<Program<'a>, Why> {
+    let mut attributes = attributes(file.descriptor())?;
+    let program = inspect(&mut Read(file.descriptor()), head).map_err(Why::Uncovered)?;
+    let all = questions == Questions::All || !seccomp::is_filtered();
+    if program == Program::Dynamic && all {
+        complete(&mut attributes, file.descriptor());
+        attributes.judge(&ids()).map_err(Why::Uncovered)?;
+    }
+    Ok(program)
+}
+
+fn attributes(fd: c_int) -> Result<Attributes, Why> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let to = stat.as_mut_ptr().expose_provenance();
+    // SAFETY: the kernel fills `stat`: on 64-bit Linux libc's struct is its own.
+    let stat = unsafe {
+        syscall(libc::SYS_fstat, [word(fd), to]).map_err(Why::NotExecutable)?;
+        stat.assume_init_ref()
+    };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 {
+        return Err(Why::NotExecutable(Errno(libc::EACCES)));
+    }
+    Ok(Attributes {
+        mode: stat.st_mode,
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        ..Attributes::default()
+    })
+}
+
+/// The attributes that fstat(2) doesn't tell.
+fn complete(attributes: &mut Attributes, fd: c_int) {
+    let name = c"security.capability";
+    let arguments = [word(fd), name.as_ptr().addr(), 0, 0];
+    // SAFETY: the name is NUL-terminated; with a size of 0 the kernel writes nothing.
+    let len = unsafe { syscall(libc::SYS_fgetxattr, arguments) };
+    attributes.has_capabilities = len.is_ok_and(|len| len > 0);
+    if attributes.may_gain() {
+        attributes.is_on_nosuid = is_on_nosuid(fd);
+        attributes.has_no_new_privileges = has_no_new_privileges();
+    }
+}
+
+fn is_on_nosuid(fd: c_int) -> bool {
+    // `struct statfs` of include/uapi/asm-generic/statfs.h, of which libc's has no `f_flags`.
+    let mut statfs = [0_u64; 15];
+    let arguments = [word(fd), statfs.as_mut_ptr().expose_provenance()];
+    // SAFETY: the kernel fills `statfs`, whose size that is.
+    let read = unsafe { syscall(libc::SYS_fstatfs, arguments) };
+    let [.., flags, _, _, _, _] = statfs;
+    read.is_ok() && flags & libc::ST_NOSUID != 0
+}
+
+fn has_no_new_privileges() -> bool {
+    let arguments = [word(libc::PR_GET_NO_NEW_PRIVS), 0, 0, 0, 0];
+    // SAFETY: it reads and writes no memory.
+    let value = unsafe { syscall(libc::SYS_prctl, arguments) };
+    value == Ok(1)
+}
+
+/// The bytes of an open file.
+struct Read(c_int);
+
+impl Contents for Read {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
+            let to = free.as_mut_ptr().expose_provenance();
+            let at = (offset as usize).wrapping_add(filled);
+            let arguments = [word(self.0), to, free.len(), at];
+            // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
+            match unsafe { syscall(libc::SYS_pread64, arguments) } {
+                Ok(0) | Err(_) => break,
+                Ok(count) => filled += count,
+            }
+        }
+        filled
+    }
+}
+
+/// An int in a register.
+const fn word(int: c_int) -> usize {
+    int.cast_unsigned() as usize
+}

@@ -1,0 +1,9 @@
+//! System calls without libc, errno, memory and files.
+
+pub mod errno;
+pub mod file;
+pub mod memory;
+#[cfg(not(debug_assertions))]
+pub mod runtime;
+pub mod syscall;
+pub mod user_memory;

@@ -1,0 +1,128 @@
+//! The system call instruction, see syscall(2).
+//!
+//! Not by libc: its open, read, write and close are cancellation points and bind is none, so a
+//! pending pthread_cancel could strike inside a bind; and each symbol less is one less to bind when
+//! the library is loaded.
+
+use core::arch::asm;
+use core::ffi::{c_int, c_long};
+
+use ipaddr_policy::program::Ids;
+
+use crate::sys::errno::Errno;
+
+/// Makes a system call; arguments that it doesn't take are ignored.
+///
+/// # Errors
+/// Those of the call. errno stays as it is.
+///
+/// # Safety
+/// As the call.
+pub unsafe fn syscall<const N: usize>(
+    number: c_long,
+    arguments: [usize; N],
+) -> Result<usize, Errno> {
+    let mut all = [0; 6];
+    for (slot, argument) in all.iter_mut().zip(arguments) {
+        *slot = argument;
+    }
+    // SAFETY: the caller's promise.
+    let result = unsafe { instruction(number, all) };
+    // The kernel answers with a negated errno, of which there are fewer than 4096.
+    match c_int::try_from(result) {
+        Ok(negated @ -4095..=-1) => Err(Errno(-negated)),
+        _ => Ok(result.cast_unsigned()),
+    }
+}
+
+/// getpid(2)
+pub fn pid() -> u32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { syscall(libc::SYS_getpid, []) }.map_or(0, |pid| pid as u32)
+}
+
+/// getppid(2)
+pub fn parent() -> u32 {
+    // SAFETY: getppid has no preconditions.
+    unsafe { syscall(libc::SYS_getppid, []) }.map_or(0, |pid| pid as u32)
+}
+
+/// The IDs of the process, see getuid(2).
+pub fn ids() -> Ids {
+    let id = |number| {
+        // SAFETY: these calls have no preconditions and can't fail.
+        unsafe { syscall(number, []) }.map_or(0, |id| id as u32)
+    };
+    Ids {
+        user: id(libc::SYS_getuid),
+        effective_user: id(libc::SYS_geteuid),
+        group: id(libc::SYS_getgid),
+        effective_group: id(libc::SYS_getegid),
+    }
+}
+
+/// Whether two processes or threads share their memory, see kcmp(2).
+///
+/// # Errors
+/// Those of kcmp(2); `ENOSYS` where the kernel is built without it.
+pub fn share_memory(one: u32, other: u32) -> Result<bool, Errno> {
+    const KCMP_VM: usize = 1;
+    kcmp(one, other, KCMP_VM)
+}
+
+/// Whether two processes or threads share their descriptors, see kcmp(2).
+///
+/// # Errors
+/// As [`share_memory`].
+pub fn share_descriptors(one: u32, other: u32) -> Result<bool, Errno> {
+    const KCMP_FILES: usize = 2;
+    kcmp(one, other, KCMP_FILES)
+}
+
+fn kcmp(one: u32, other: u32, what: usize) -> Result<bool, Errno> {
+    let arguments = [one as usize, other as usize, what];
+    // SAFETY: kcmp reads and writes no memory of ours.
+    unsafe { syscall(libc::SYS_kcmp, arguments) }.map(|order| order == 0)
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+    let result;
+    // SAFETY: the kernel changes rax, rcx and r11, and what the call is for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") f,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+    let result;
+    // SAFETY: the kernel changes x0, and what the call is for.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a => result,
+            in("x1") b,
+            in("x2") c,
+            in("x3") d,
+            in("x4") e,
+            in("x5") f,
+            options(nostack),
+        );
+    }
+    result
+}
