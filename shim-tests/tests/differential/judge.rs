@@ -1,30 +1,30 @@
-//! Whether what was found is what was foretold; and the shortest program for which it isn't.
+//! Whether what was found is what was predicted; and the shortest program for which it isn't.
 
 use std::collections::HashMap;
 
-use crate::model::Outcome;
+use crate::outcome::Outcome;
 use crate::place::Place;
 use crate::program::Program;
 use crate::socket::Port;
 use crate::ways::Found;
 
-/// What is wrong about the first call that isn't as foretold.
-pub fn wrong(foretold: &[Outcome], found: &[Found], place: &Place) -> Option<String> {
+/// What is wrong about the first call that isn't as predicted.
+pub fn wrong(predicted: &[Outcome], found: &[Found], place: &Place) -> Option<String> {
     let mut chosen = HashMap::new();
-    foretold
+    predicted
         .iter()
         .zip(found)
         .enumerate()
-        .find_map(|(call, (foretold, found))| {
-            let right = is_result(foretold, found)
-                && is_local(foretold, found, &mut chosen, place)
-                && foretold.seen == found.seen;
-            (!right).then(|| format!("call {call}: foretold {foretold:?}, found {found:?}"))
+        .find_map(|(call, (predicted, found))| {
+            let right = is_result(predicted, found)
+                && is_local(predicted, found, &mut chosen, place)
+                && predicted.seen == found.seen;
+            (!right).then(|| format!("call {call}: predicted {predicted:?}, found {found:?}"))
         })
 }
 
-fn is_result(foretold: &Outcome, found: &Found) -> bool {
-    match foretold.result {
+fn is_result(predicted: &Outcome, found: &Found) -> bool {
+    match predicted.result {
         Ok(number) => found.result == number.to_string(),
         Err(errno) => found.result == errno,
     }
@@ -32,12 +32,12 @@ fn is_result(foretold: &Outcome, found: &Found) -> bool {
 
 /// Ports that the kernel chooses only have to stay what they are.
 fn is_local(
-    foretold: &Outcome,
+    predicted: &Outcome,
     found: &Found,
     chosen: &mut HashMap<usize, u16>,
     place: &Place,
 ) -> bool {
-    match (foretold.local, found.local) {
+    match (predicted.local, found.local) {
         (None, None) => true,
         (Some((address, port)), Some((found, number))) => {
             let is_port = match port {

@@ -5,56 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::differences::{Difference, Way};
 use crate::kernel::Answer;
 use crate::model::Model;
-use crate::program::{Domain, How, Kind, Name, Setting};
+use crate::process::Datagrams;
+use crate::program::{Domain, How, Kind, Name};
 use crate::rules::Verdict;
 use crate::socket::{Port, Socket, in_form_of, wildcard};
 
-/// How often the library asks before it binds all datagram sockets.
-const ASKED_BEFORE_SETTLING: u32 = 64;
+/// How many queries the library makes before it binds all datagram sockets.
+const QUERIES_BEFORE_SETTLING: u32 = 64;
 
 /// Some address that isn't a socket's own.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-
-/// What the library knows of the IPv4 datagram sockets of a process.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Datagrams {
-    Unsettled,
-    AllBound,
-    Unknown,
-}
-
-/// What the library keeps of a process.
-#[derive(Clone, Copy)]
-pub struct Process {
-    pub datagrams: Datagrams,
-    asked: u32,
-    pub chose_source: bool,
-    /// Whether a quiet bind has left a socket bound.
-    pub left_bound: bool,
-}
-
-impl Process {
-    /// As the program begins.
-    pub fn new(setting: Setting) -> Self {
-        Self {
-            datagrams: if setting.old && setting.ipv4.is_some() {
-                Datagrams::AllBound
-            } else {
-                Datagrams::Unsettled
-            },
-            asked: 0,
-            chose_source: false,
-            left_bound: false,
-        }
-    }
-
-    /// A socket may carry IPv4 now that isn't bound.
-    pub fn stop_being_sure(&mut self) {
-        if self.datagrams == Datagrams::AllBound {
-            self.datagrams = Datagrams::Unknown;
-        }
-    }
-}
 
 impl Model<'_> {
     /// An IPv4 datagram socket is bound without a port, see `src/process/datagrams.rs`.
@@ -309,11 +269,11 @@ impl Model<'_> {
         }
         let readable = (2..=128).contains(&name.length);
         let own = &self.kernel.sockets[socket];
-        let is_looked_at = opens || self.process.datagrams != Datagrams::AllBound;
+        let is_queried = opens || self.process.datagrams != Datagrams::AllBound;
         // Of those the kernel takes no notice, or refuses them.
         let passes =
             own.kind.is_stream() || (own.ipv6_only && name.address.to_canonical().is_ipv4());
-        if !readable || !self.rules.is_restricted() || (passes && !is_looked_at) {
+        if !readable || !self.rules.is_restricted() || (passes && !is_queried) {
             return Ok(false);
         }
         // Of no family it is a destination for IPv4 datagrams only.
@@ -334,7 +294,7 @@ impl Model<'_> {
             return Ok(false);
         }
         if remote.is_ipv4() && assigned.is_some() {
-            self.note_asked();
+            self.note_query();
         }
         if self.kernel.sockets[socket].looks_bound() && !self.is_replaced(socket, remote, opens) {
             return self.keep_source(socket, &name);
@@ -371,14 +331,14 @@ impl Model<'_> {
         is_left && (remote.is_ipv6() || self.take_ipv4_again(socket))
     }
 
-    fn note_asked(&mut self) {
+    fn note_query(&mut self) {
         if self.process.datagrams != Datagrams::Unsettled {
             return;
         }
-        if self.process.asked == ASKED_BEFORE_SETTLING {
+        if self.process.queries == QUERIES_BEFORE_SETTLING {
             self.process.datagrams = self.settle();
         }
-        self.process.asked += 1;
+        self.process.queries += 1;
     }
 
     /// Binds all IPv4 datagram sockets, in the order of their descriptors.

@@ -1,5 +1,5 @@
 //! Random programs of socket calls, run under the library and under the kernel reference, and
-//! foretold by a model of the rules: the same return value, errno and getsockname(2), and the same
+//! predicted by a model of the rules: the same return value, errno and getsockname(2), and the same
 //! source as the peer sees it, but for the differences that `differential/differences.rs` lists.
 //!
 //! `$IPADDR_DIFFERENTIAL_PROGRAMS` is how many to run, `$IPADDR_DIFFERENTIAL_SEED` the first one's
@@ -12,7 +12,10 @@ mod judge;
 mod kernel;
 mod library;
 mod model;
+mod outcome;
 mod place;
+mod predict;
+mod process;
 mod program;
 mod rules;
 mod socket;
@@ -28,6 +31,7 @@ use shim_tests::skip;
 use differences::{Counts, Difference, ROWS, Row, Way};
 use judge::{shrink, wrong};
 use place::Place;
+use predict::predict;
 use program::{Program, Setting};
 use ways::World;
 
@@ -47,7 +51,7 @@ const FREQUENT: [Difference; 6] = [
     Difference::RefusedFirst,
 ];
 
-/// How many programs are only foretold, which is quick.
+/// How many programs are only predicted, which is quick.
 const MODELLED: u64 = 100_000;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -55,7 +59,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 #[test]
-fn library_and_kernel_as_foretold() {
+fn library_and_kernel_as_predicted() {
     let (place, worlds) = worlds();
     let first = number("IPADDR_DIFFERENTIAL_SEED", 1);
     let count = number("IPADDR_DIFFERENTIAL_PROGRAMS", 5000);
@@ -96,7 +100,7 @@ fn library_and_kernel_as_foretold() {
 }
 
 /// The list of differences is as long as it has to be: where none of them occurs both ways are
-/// foretold the same, and each does occur.
+/// predicted the same, and each does occur.
 #[test]
 fn the_differences_are_these() {
     let place = Place::of_its_own();
@@ -104,8 +108,8 @@ fn the_differences_are_these() {
     for seed in 0..MODELLED {
         let program = Program::random(seed, &place);
         let before = counts.sum();
-        let library = model::foretell(Way::Library, &program, &place, &counts);
-        let kernel = model::foretell(Way::Kernel, &program, &place, &counts);
+        let library = predict(Way::Library, &program, &place, &counts);
+        let kernel = predict(Way::Kernel, &program, &place, &counts);
         if counts.sum() == before {
             assert_eq!(
                 library, kernel,
@@ -179,8 +183,8 @@ impl Run<'_> {
             .sum::<usize>();
         for (world, found) in self.worlds.iter().zip(found) {
             for ((seed, program), found) in batch.iter().zip(found) {
-                let foretold = model::foretell(world.way, program, self.place, &self.counts);
-                if wrong(&foretold, &found, self.place).is_some() && self.failures.len() < FAILURES
+                let predicted = predict(world.way, program, self.place, &self.counts);
+                if wrong(&predicted, &found, self.place).is_some() && self.failures.len() < FAILURES
                 {
                     self.failures.push(self.report(*seed, program, world));
                 }
@@ -201,7 +205,7 @@ impl Run<'_> {
     fn failure(&self, program: &Program, world: &World) -> Option<String> {
         let run = || world.run(&[program]);
         let found = thread::scope(|scope| scope.spawn(run).join().expect("it has run"));
-        let foretold = model::foretell(world.way, program, self.place, &Counts::new());
-        wrong(&foretold, &found[0], self.place)
+        let predicted = predict(world.way, program, self.place, &Counts::new());
+        wrong(&predicted, &found[0], self.place)
     }
 }
