@@ -1,0 +1,173 @@
+//! The layout of the sources: no file of a crate imports, by way of whatever others, itself.
+//!
+//! A reader can then take the files of a crate one after the other, each understood from those
+//! before it.
+
+mod graph;
+mod modules;
+
+use std::fmt::Debug;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use graph::cycles;
+use modules::Modules;
+use shim_tests::artifacts::workspace;
+use syn::Item;
+
+/// Modules that are still in a cycle: crate root and module. Whoever cuts a cycle deletes its lines.
+const STILL_IN_A_CYCLE: &[(&str, &str)] = &[
+    ("crates/policy/src/lib.rs", "list"),
+    ("crates/policy/src/lib.rs", "policy"),
+    ("crates/policy/src/lib.rs", "rules::builder"),
+    ("crates/policy/src/lib.rs", "rules::memory"),
+    ("crates/policy/src/lib.rs", "rules::parse"),
+    ("crates/policy/src/lib.rs", "rules::rule"),
+    ("src/lib.rs", "abi::by_number"),
+    ("src/lib.rs", "abi::entry"),
+    ("src/lib.rs", "abi::real"),
+    ("src/lib.rs", "hooks::accept"),
+    ("src/lib.rs", "hooks::bind"),
+    ("src/lib.rs", "hooks::connect"),
+    ("src/lib.rs", "hooks::descriptors"),
+    ("src/lib.rs", "hooks::execute"),
+    ("src/lib.rs", "hooks::listen"),
+    ("src/lib.rs", "hooks::message"),
+    ("src/lib.rs", "hooks::seccomp"),
+    ("src/lib.rs", "hooks::send"),
+    ("src/lib.rs", "hooks::setsockopt"),
+    ("src/lib.rs", "hooks::sharing"),
+    ("src/lib.rs", "process::assignment"),
+    ("src/lib.rs", "process::coverage"),
+    ("src/lib.rs", "process::datagrams"),
+    ("src/lib.rs", "process::exec"),
+    ("src/lib.rs", "process::latch_text"),
+    ("src/lib.rs", "process::level_file"),
+    ("src/lib.rs", "process::levels"),
+    ("src/lib.rs", "process::loaded"),
+    ("src/lib.rs", "process::log"),
+    ("src/lib.rs", "process::log_output"),
+    ("src/lib.rs", "process::settings"),
+    ("src/lib.rs", "socket::confined"),
+    ("src/lib.rs", "socket::ipv6_only"),
+    ("src/lib.rs", "socket::local"),
+    ("src/lib.rs", "socket::protocol"),
+    ("src/lib.rs", "socket::quiet"),
+    ("src/lib.rs", "socket::refusal"),
+    ("src/lib.rs", "socket::sockopt"),
+    ("src/lib.rs", "socket::source"),
+    ("src/lib.rs", "sys::user_memory"),
+];
+
+/// Source files that still name another by `#[path]`.
+const STILL_BY_PATH: [&str; 1] = ["shim-tests/fuzz/lib.rs"];
+
+#[test]
+fn no_import_cycle_between_files() {
+    let mut found = Vec::new();
+    for root in sources().iter().filter(|file| is_crate_root(file)) {
+        for cycle in cycles(&Modules::read(root).imports()) {
+            found.extend(cycle.into_iter().map(|module| (relative(root), module)));
+        }
+    }
+    let listed = STILL_IN_A_CYCLE
+        .iter()
+        .map(|&(root, module)| (root.to_owned(), module.to_owned()));
+    assert_as_listed(&found, &listed.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_module_is_where_its_name_says() {
+    let mut found = Vec::new();
+    for file in sources() {
+        let text = fs::read_to_string(&file).expect("a readable file");
+        let parsed = syn::parse_file(&text).expect("Rust");
+        if parsed.items.iter().any(has_path) {
+            found.push(relative(&file));
+        }
+    }
+    found.sort();
+    assert_eq!(
+        found, STILL_BY_PATH,
+        "left: with #[path]; right: listed as such"
+    );
+}
+
+/// A cycle is found at all, through `crate::`, `super::`, re-exports and macros.
+#[test]
+fn a_cycle_is_found() {
+    let modules = Modules::of([
+        ("", "mod a; mod b; mod c; pub use c::Thing;"),
+        ("a", "use crate::b::{f, g};"),
+        ("b", "fn f() { super::c::h() }"),
+        ("c", "macro_rules! m { () => { $crate::a::x() } }"),
+        ("d", "use crate::Thing;"),
+    ]);
+    assert_eq!(cycles(&modules.imports()), [["a", "b", "c"]]);
+}
+
+#[test]
+fn a_chain_is_no_cycle() {
+    let modules = Modules::of([
+        ("", "pub use b::Thing;"),
+        ("a", "use crate::Thing; use std::b::x;"),
+        ("b", "use super::c::h;"),
+        ("c", "fn h() {}"),
+    ]);
+    assert!(cycles(&modules.imports()).is_empty());
+}
+
+/// Fails for what is new as for what has gone and is still listed.
+#[track_caller]
+fn assert_as_listed<T: Debug + PartialEq>(found: &[T], listed: &[T]) {
+    let missing = |from: &[T], one: &&T| !from.contains(one);
+    let new: Vec<_> = found.iter().filter(|one| missing(listed, one)).collect();
+    let gone: Vec<_> = listed.iter().filter(|one| missing(found, one)).collect();
+    assert!(new.is_empty(), "not in the list, and found: {new:#?}");
+    assert!(gone.is_empty(), "in the list, and not found: {gone:#?}");
+}
+
+/// All Rust files of the workspace.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    visit(workspace(), &mut |file| {
+        if file.extension().is_some_and(|extension| extension == "rs") {
+            files.push(file.to_owned());
+        }
+    });
+    assert!(files.len() > 100, "the sources are not found: {files:?}");
+    files
+}
+
+/// Each test program and benchmark is a crate of its own.
+fn is_crate_root(file: &Path) -> bool {
+    let named = |name| file.ends_with(name);
+    let parent = file.parent();
+    let is_in = |name| parent.is_some_and(|parent| parent.ends_with(name));
+    named("lib.rs") || named("main.rs") || is_in("tests") || is_in("benches")
+}
+
+/// From the workspace's directory.
+fn relative(file: &Path) -> String {
+    let inside = file.strip_prefix(workspace()).expect("in the workspace");
+    inside.display().to_string()
+}
+
+fn has_path(item: &Item) -> bool {
+    matches!(item, Item::Mod(item) if item.attrs.iter().any(|one| one.path().is_ident("path")))
+}
+
+fn visit(directory: &Path, each: &mut impl FnMut(&Path)) {
+    for entry in fs::read_dir(directory).expect("a readable directory") {
+        let path = entry.expect("a readable directory").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name == "target" || name.starts_with('.')) {
+            continue;
+        }
+        if path.is_dir() {
+            visit(&path, each);
+        } else {
+            each(&path);
+        }
+    }
+}
