@@ -31,11 +31,13 @@ mod process;
 mod socket;
 mod sys;
 
+use sys::errno::{Errno, ThreadErrno};
+
 /// At load, before main: look up the real functions, read the environment, and take the first
 /// look for an assignment, so that a process keeps what it was started with.
 #[ctor::ctor(unsafe)]
 fn load() {
-    let errno = sys::errno::Errno::get();
+    let errno = Errno::get();
     sys::user_memory::note_stack();
     abi::real::resolve();
     process::assignment::load();

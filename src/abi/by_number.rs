@@ -10,6 +10,7 @@ use crate::abi::real;
 use crate::hooks::{
     accept, bind, connect, descriptors, execute, listen, seccomp, send, setsockopt, sharing,
 };
+use crate::sys::errno::{Errno, ThreadErrno};
 
 /// Defines syscall(2) with its doors, and with numbers that go through when [`sharing`] has been told
 /// of them: some return twice, so no frame is kept. The kernel looks at 32 bits of the number. A door's arguments
@@ -163,6 +164,6 @@ pub unsafe extern "C" fn system_call() {
 
 /// The kernel's negated errno, as libc returns it.
 unsafe extern "C" fn fail(negated: isize) -> isize {
-    crate::sys::errno::Errno((-negated) as core::ffi::c_int).set();
+    Errno((-negated) as core::ffi::c_int).set();
     -1
 }

@@ -11,7 +11,7 @@ use libc::{sockaddr, socklen_t};
 use crate::abi::by_number;
 use crate::abi::objects::{self, Name, Object};
 use crate::socket::sockaddr::Sockaddr;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::syscall;
 
 /// Defines the functions that ours stand in front of, and the system call behind each; then those
@@ -111,7 +111,7 @@ mod absent {
     use core::ffi::{c_int, c_void};
     use core::ptr;
 
-    use crate::sys::errno::Errno;
+    use crate::sys::errno::{Errno, ThreadErrno};
 
     /// For one that returns a pointer.
     pub unsafe extern "C" fn null() -> *mut c_void {

@@ -18,7 +18,7 @@ use crate::abi::real;
 use crate::process::{assignment, log};
 use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{protocol, refusal, sockopt};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::syscall;
 use crate::sys::user_memory::can_write;
 

@@ -16,7 +16,7 @@ use crate::process::{datagrams, log};
 use crate::socket::refusal::Refusal;
 use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{confined, ipv6_only, protocol, quiet, sockopt};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.

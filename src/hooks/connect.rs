@@ -10,7 +10,6 @@ use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
 use crate::abi::real;
-use crate::hooks::seccomp;
 use crate::process::assignment::{self, Assignment};
 use crate::process::log;
 use crate::process::log::Level;
@@ -19,7 +18,8 @@ use crate::socket::refusal::Refusal;
 use crate::socket::sockaddr::Sockaddr;
 use crate::socket::source::{fail_from_address, keep_source, kernel_refuses};
 use crate::socket::{confined, ipv6_only, protocol, quiet};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to

@@ -7,11 +7,11 @@ use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, mmsghdr, msghdr, ssize
 
 use crate::abi::entry::{Frame, by_number, exported};
 use crate::abi::real;
-use crate::hooks::seccomp;
 use crate::process::assignment::{self, Assignment};
 use crate::process::datagrams;
 use crate::socket::{cmsg, confined};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 
 exported! {
     /// socket(2): an IPv4 datagram socket is bound to the assigned address, without a port, if the

@@ -8,14 +8,15 @@ use ipaddr_policy::{Policy, Verdict, judge};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported};
 use crate::abi::real;
-use crate::hooks::{bind, seccomp};
+use crate::hooks::bind;
 use crate::process::assignment::{self, Assignment};
 use crate::process::log;
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
 use crate::socket::source::bind_as_wildcard;
 use crate::socket::{confined, ipv6_only, sockopt};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 
 exported! {
     /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to

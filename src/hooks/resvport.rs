@@ -7,9 +7,9 @@ use core::mem::MaybeUninit;
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr_in, socklen_t};
 
 use crate::hooks::bind;
-use crate::hooks::seccomp;
 use crate::socket::sockaddr::Sockaddr;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 use crate::sys::syscall::{pid, syscall};
 use crate::sys::user_memory::{Readable, can_write, read_sockaddr};
 

@@ -10,18 +10,17 @@
 //!
 //! One that was there before the program began, as in a container, is another matter: the dynamic
 //! linker has worked under it, so the calls by which files are read are allowed, and whoever wrote it
-//! meant more than one program. Only what is out of the ordinary is left out there: [`is_filtered`].
+//! meant more than one program. Only what is out of the ordinary is left out there: [`seccomp::is_filtered`].
 
 use core::ffi::{c_int, c_void};
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use libc::{PR_SET_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT, c_ulong};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported};
 use crate::abi::real;
 use crate::socket::confined;
-use crate::sys::errno::Errno;
-use crate::sys::file::File;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 use crate::sys::syscall::{parent, pid, share_memory};
 
 exported! {
@@ -78,14 +77,14 @@ fn begin(frame: &mut Frame, strict: bool) {
         return;
     }
     let errno = Errno::get();
-    if !is_confined() {
+    if !seccomp::is_confined() {
         // After vfork(2) the memory is the parent's, which gets no filter.
         if share_memory(pid(), parent()) == Ok(true) {
             return errno.set();
         }
         confined::prepare();
     }
-    INSTALLED.fetch_add(1, Ordering::SeqCst);
+    seccomp::begin_install();
     frame.afterwards = Afterwards::FilterInstalled;
     errno.set();
 }
@@ -94,81 +93,7 @@ unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before_prctl` or `before_seccomp` has filled.
     let frame = unsafe { &*frame };
     if matches!(frame.afterwards, Afterwards::FilterInstalled) && frame.result(result) < 0 {
-        INSTALLED.fetch_sub(1, Ordering::SeqCst);
+        seccomp::install_failed();
     }
     result
-}
-
-/// How many filters the process has installed, or is about to.
-static INSTALLED: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the process has installed a filter. One for a single thread counts for all of them.
-#[inline]
-pub fn is_confined() -> bool {
-    INSTALLED.load(Ordering::Relaxed) != 0
-}
-
-/// Whether there is a filter, the process's own or from before it began.
-pub fn is_filtered() -> bool {
-    /// What /proc has said: nothing yet, that there is none, or that there is one.
-    static SAID: AtomicU8 = AtomicU8::new(0);
-    const NO: u8 = 1;
-    const YES: u8 = 2;
-    if is_confined() {
-        return true;
-    }
-    let mut said = SAID.load(Ordering::Relaxed);
-    if said == 0 {
-        said = match read_status() {
-            Ok(false) => NO,
-            // Without /proc it isn't to be known.
-            Ok(true) | Err(Errno(libc::ENOENT | libc::EACCES | libc::EPERM)) => YES,
-            // No descriptor left, or another thread has taken its number: asked again next time.
-            Err(_) => return false,
-        };
-        SAID.store(said, Ordering::SeqCst);
-    }
-    said == YES
-}
-
-/// What /proc/self/status says, see proc_pid_status(5); prctl(`PR_GET_SECCOMP`) may itself be
-/// what a filter kills for, where the dynamic linker has opened, read and closed files.
-fn read_status() -> Result<bool, Errno> {
-    const KEY: &[u8] = b"\nSeccomp:\t";
-    let file = File::open(c"/proc/self/status")?;
-    // Most often all of it; on a signal stack that may be small.
-    let mut buffer = [0; 1536];
-    let mut offset = 0;
-    let mut matched = 0;
-    loop {
-        let count = file.read_at(offset, &mut buffer)?;
-        offset += count;
-        if count == 0 {
-            // A kernel without seccomp.
-            return Ok(false);
-        }
-        for &byte in buffer.iter().take(count) {
-            match KEY.get(matched) {
-                None => return Ok(byte != b'0'),
-                Some(&expected) if byte == expected => matched += 1,
-                Some(_) => matched = usize::from(byte == b'\n'),
-            }
-        }
-    }
-}
-
-/// Whether the program has set an option of a socket.
-static HAS_SET_OPTION: AtomicBool = AtomicBool::new(false);
-
-/// The program sets an option: a filter that was there before it lets it.
-#[inline]
-pub fn note_option() {
-    if !HAS_SET_OPTION.load(Ordering::Relaxed) {
-        HAS_SET_OPTION.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Whether setsockopt(2) may be called: no filter is in the way, as far as can be known.
-pub fn may_set_options() -> bool {
-    !is_confined() && (HAS_SET_OPTION.load(Ordering::Relaxed) || !is_filtered())
 }

@@ -16,7 +16,7 @@ use crate::process::assignment::{self, Assignment};
 use crate::socket::cmsg::Choice;
 use crate::socket::refusal::Refusal;
 use crate::socket::source::{needs_no_look, take_source};
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::user_memory::{Readable, can_write};
 
 /// A frame with room for the message that a call of sendto(2) becomes where the datagram has to be

@@ -9,10 +9,10 @@ use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo, socklen_t};
 
 use crate::abi::entry::{Frame, by_number, exported, nothing_after};
 use crate::abi::real;
-use crate::hooks::seccomp;
 use crate::process::datagrams;
 use crate::socket::source;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 use crate::sys::user_memory::{self, NOWHERE};
 
 /// A frame with room for a copy of the option's value.

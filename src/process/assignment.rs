@@ -8,11 +8,11 @@ use ipaddr_policy::Policy;
 use ipaddr_policy::levels::Unusable;
 use once_cell::race::OnceRef;
 
-use crate::hooks::seccomp;
 use crate::process::levels::{self, Failure, Query, Scratch};
 use crate::process::settings;
 use crate::process::{exec, latch_text, loaded, log};
 use crate::sys::memory;
+use crate::sys::seccomp;
 
 /// What this process may use.
 pub enum Assignment {

@@ -10,11 +10,11 @@ use ipaddr_policy::program::{
 use ipaddr_policy::text::{Printable, Sink, Text};
 use libc::AT_FDCWD;
 
-use crate::hooks::seccomp;
 use crate::process::log;
 use crate::process::settings::Settings;
 use crate::sys::errno::Errno;
 use crate::sys::file::File;
+use crate::sys::seccomp;
 use crate::sys::syscall::{ids, syscall};
 
 /// At load: says in the log why `$IPADDR_CHECK_COMMAND`, which a wrapper sets, isn't covered.

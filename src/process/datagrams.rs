@@ -42,14 +42,14 @@ use ipaddr_policy::{Family, Policy, Request, Verdict};
 use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP};
 
 use crate::abi::real;
-use crate::hooks::seccomp;
 use crate::process::assignment;
 use crate::process::log::{self, Level};
 use crate::socket::local::Local;
 use crate::socket::sockaddr::Sockaddr;
 use crate::socket::sockopt;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::file::{self, File};
+use crate::sys::seccomp;
 use crate::sys::syscall::{parent, pid, share_descriptors, share_memory};
 
 /// What is known of the IPv4 datagram sockets of this process.

@@ -51,9 +51,7 @@ impl Files for LevelFiles<'_> {
                 self.query.note(errno);
                 Err(errno.into())
             }
-            Ok(Err(FileProblem::Unreadable(ipaddr_policy::errno::Errno(libc::EFBIG)))) => {
-                Err(FileProblem::TooLarge)
-            }
+            Ok(Err(FileProblem::Unreadable(Errno(libc::EFBIG)))) => Err(FileProblem::TooLarge),
             Ok(read) => Ok(text.get(..read?)),
         }
     }
@@ -118,12 +116,6 @@ fn judge_directory(
     let trusted = trusted(directory);
     trusted.judge_directory(directory, || file::is_read_only(path))?;
     Ok(trusted)
-}
-
-impl From<Errno> for FileProblem {
-    fn from(errno: Errno) -> Self {
-        Self::Unreadable(ipaddr_policy::errno::Errno(errno.0))
-    }
 }
 
 /// Puts parts one after the other, and returns what is left behind them.

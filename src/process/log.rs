@@ -9,10 +9,10 @@ use core::ffi::{CStr, c_int};
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::hooks::seccomp;
 use crate::process::log_output;
 use crate::process::settings::{self, Settings};
 use crate::sys::errno::Errno;
+use crate::sys::seccomp;
 use crate::sys::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
 
@@ -194,10 +194,10 @@ struct Name(Errno);
 
 impl Text for Name {
     fn write(&self, out: &mut impl Sink) {
-        let errno = ipaddr_policy::errno::Errno(self.0.0);
+        let Self(errno) = *self;
         match errno.name() {
             Some(name) => name.write(out),
-            None => ("errno ", self.0.0.unsigned_abs()).write(out),
+            None => ("errno ", errno.0.unsigned_abs()).write(out),
         }
     }
 }

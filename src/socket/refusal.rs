@@ -8,10 +8,10 @@ use ipaddr_policy::rules::Target;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Family, Policy, Request};
 
-use crate::hooks::seccomp;
 use crate::process::log;
 use crate::socket::sockopt;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 
 /// The errno that a refused call fails with.
 pub struct Refusal(Errno);
@@ -87,7 +87,7 @@ impl Refusal {
         {
             return Self(errno);
         }
-        let answer = ipaddr_policy::errno::Errno(errno).name();
+        let answer = Errno(errno).name();
         log::refused(call, fd, asked, answer.unwrap_or("refused"), &why);
         Self(Errno(errno))
     }

@@ -4,9 +4,9 @@
 use core::ffi::c_int;
 
 use crate::abi::real;
-use crate::hooks::seccomp;
 use crate::socket::sockaddr::Sockaddr;
-use crate::sys::errno::Errno;
+use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::seccomp;
 
 /// getsockname(2).
 ///

@@ -11,13 +11,14 @@ use libc::{AF_INET, AF_INET6, AF_UNSPEC, MSG_FASTOPEN};
 
 use crate::abi::entry::Afterwards;
 use crate::abi::real;
-use crate::hooks::{bind, connect, seccomp};
+use crate::hooks::{bind, connect};
 use crate::process::assignment::{self, Assignment};
 use crate::process::{datagrams, log};
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
 use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{confined, ipv6_only, protocol, quiet, sockopt};
+use crate::sys::seccomp;
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, no rule asks for destinations, and streams are opened by

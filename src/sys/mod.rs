@@ -5,5 +5,6 @@ pub mod file;
 pub mod memory;
 #[cfg(not(debug_assertions))]
 pub mod runtime;
+pub mod seccomp;
 pub mod syscall;
 pub mod user_memory;

@@ -12,9 +12,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{sockaddr, socklen_t};
 
-use crate::hooks::seccomp;
 use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::Errno;
+use crate::sys::seccomp;
 use crate::sys::syscall::syscall;
 
 /// The pointer that the kernel gets in the place of one that can't be read: the last address, which

@@ -69,6 +69,12 @@ pub enum FileProblem {
     TooLarge,
 }
 
+impl From<Errno> for FileProblem {
+    fn from(errno: Errno) -> Self {
+        Self::Unreadable(errno)
+    }
+}
+
 /// The users that are trusted.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted {
