@@ -17,7 +17,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bolero::check;
-use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::family::{Family, may_be_source};
+use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{
     Builder, Chain, Ends, Memory, PortRange, Protocol, Rule, RuleFile, Target,
@@ -227,7 +228,7 @@ fn check_assignment(assignment: &Assignment, family: Family) {
     }
     if let Some(primary) = assignment.primary() {
         assert!(allowed.contains(primary));
-        assert!(list::may_be_source(family.address(primary)));
+        assert!(may_be_source(family.address(primary)));
     }
 }
 

@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::SocketAddr;
 
-use ipaddr_policy::list::may_be_source;
+use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};

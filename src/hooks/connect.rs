@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::{IpAddr, SocketAddr};
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::errno::EPERM;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};

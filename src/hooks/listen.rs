@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::net::SocketAddr;
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::errno::EPERM;
 use ipaddr_policy::{Policy, Verdict, judge};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported};

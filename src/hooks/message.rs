@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv4Addr};
 use core::ptr;
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::errno::EPERM;
 use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
 
 use crate::abi::entry::{Afterwards, Frame};

@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_uint, c_void};
 use core::mem::{MaybeUninit, zeroed};
 use core::net::IpAddr;
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::errno::EPERM;
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};

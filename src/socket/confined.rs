@@ -8,8 +8,9 @@ use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipaddr_policy::judge::{EPERM, judge_address};
-use ipaddr_policy::list::may_be_source;
+use ipaddr_policy::errno::EPERM;
+use ipaddr_policy::family::may_be_source;
+use ipaddr_policy::judge::judge_address;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6};
 

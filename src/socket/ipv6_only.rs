@@ -4,7 +4,7 @@
 use core::ffi::c_int;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipaddr_policy::judge::EPERM;
+use ipaddr_policy::errno::EPERM;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Request, Verdict, judge};
 

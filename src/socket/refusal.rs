@@ -3,7 +3,8 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, SocketAddr};
 
-use ipaddr_policy::judge::{EPERM, deciding};
+use ipaddr_policy::errno::EPERM;
+use ipaddr_policy::judge::deciding;
 use ipaddr_policy::rules::Target;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Family, Policy, Request};

@@ -4,7 +4,8 @@
 use core::ffi::c_int;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipaddr_policy::judge::{EPERM, deciding, judge_address};
+use ipaddr_policy::errno::EPERM;
+use ipaddr_policy::judge::{deciding, judge_address};
 use ipaddr_policy::rules::{Chain, Protocol, RuleSet, Target};
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
 use libc::{AF_INET, AF_INET6, AF_UNSPEC, MSG_FASTOPEN};

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 
 use ipaddr_policy::Family;
-use ipaddr_policy::list::number;
+use ipaddr_policy::family::number;
 use ipaddr_policy::ranges::Range;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;

@@ -2,6 +2,9 @@
 
 use crate::text::{Sink, Text};
 
+/// The errno of a refusal, as the RFC has it; see errno(3).
+pub const EPERM: i32 = 1;
+
 /// An error number, see errno(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);

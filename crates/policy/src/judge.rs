@@ -5,12 +5,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::list::{Family, may_be_source, number};
+use crate::errno::EPERM;
+use crate::family::{Family, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::rules::{Chain, Decision, Ends, Protocol, Target};
-
-/// The errno of a refusal, as the RFC has it; see errno(3).
-pub const EPERM: i32 = 1;
 
 /// What a program asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! by then.)
 
 use crate::address;
-use crate::list::{Family, may_be_source, number};
+use crate::family::{Family, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::ranges::{CAPACITY, Range};
 use crate::rules::memory::MAX_NAMES;

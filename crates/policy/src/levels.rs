@@ -27,7 +27,8 @@
 use core::iter;
 use core::net::IpAddr;
 
-use crate::list::{self, Family, Separator};
+use crate::family::Family;
+use crate::list::{self, Separator};
 use crate::policy::{Assignment, Held, Policy};
 use crate::rules::{Builder, RuleSet};
 use crate::text::{Printable, Sink, Text};

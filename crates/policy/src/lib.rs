@@ -3,6 +3,7 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`address`] | reads addresses |
+//! | [`family`] | IPv4 and IPv6 |
 //! | [`list`] | the text of `ipaddr.ipv4` / `ipaddr.ipv6`: addresses, networks, `!`-exclusions |
 //! | [`ranges`] | a set of addresses: what a list comes to |
 //! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
@@ -25,6 +26,7 @@
 pub mod address;
 pub mod cgroup;
 pub mod errno;
+pub mod family;
 pub mod judge;
 pub mod latch;
 pub mod levels;
@@ -36,6 +38,7 @@ pub mod rules;
 pub mod text;
 pub mod trust;
 
+pub use family::Family;
 pub use judge::{Request, Verdict, judge};
-pub use list::{Family, ParseError};
+pub use list::ParseError;
 pub use policy::{Assignment, Policy};

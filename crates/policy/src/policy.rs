@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::list::{Family, may_be_source, number};
+use crate::family::{Family, may_be_source, number};
 use crate::ranges::{Full, Range, Ranges};
 use crate::rules::{Chain, RuleSet};
 

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipaddr_policy::Verdict::{self, Deny, Pass, Rewrite};
+use ipaddr_policy::family::{Family, may_be_source, number};
 use ipaddr_policy::judge::reached;
-use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::rules::Protocol;
 use ipaddr_policy::{Policy, Request, judge};
 use proptest::prelude::*;
@@ -293,7 +294,7 @@ proptest! {
     #[test]
     fn one_address_is_the_rfc(
         assigned in any::<[u8; 4]>().prop_filter("no primary", |&address| {
-            address != [0; 4] && list::may_be_source(address.into())
+            address != [0; 4] && may_be_source(address.into())
         }),
         address in prop_oneof![
             Just([0, 0, 0, 0]),
@@ -345,7 +346,7 @@ proptest! {
         prop_assert!(
             assignment.is_unassigned()
                 || used == family.loopback()
-                || assignment.allowed().contains(list::number(used)),
+                || assignment.allowed().contains(number(used)),
             "{:?} {:?} {} {} -> {}", ipv4, ipv6, address, dual_stack, used
         );
         // A dual-stack wildcard that stays one takes IPv4 on every address.

@@ -1,7 +1,8 @@
 //! A policy carried over exec as text comes out as it went in.
 
+use ipaddr_policy::family::Family;
 use ipaddr_policy::latch::{self, Latch, Malformed};
-use ipaddr_policy::list::{self, Family, Separator};
+use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::rules::memory::MAX_NAMES;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy};

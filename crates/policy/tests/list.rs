@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipaddr_policy::Assignment;
-use ipaddr_policy::list::{self, Family, ParseError, Problem, Separator};
+use ipaddr_policy::family::{Family, number};
+use ipaddr_policy::list::{self, ParseError, Problem, Separator};
 use ipaddr_policy::ranges::{CAPACITY, Range, Ranges};
 use ipaddr_policy::text::Shown;
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ fn primary(text: &str, family: Family) -> Option<IpAddr> {
 fn allows(text: &str, address: &str) -> bool {
     let address: IpAddr = address.parse().unwrap();
     let assignment = parse(text, Family::of(address)).unwrap();
-    assignment.allowed().contains(list::number(address))
+    assignment.allowed().contains(number(address))
 }
 
 #[test]

@@ -2,17 +2,25 @@
 
 use core::net::IpAddr;
 
+use super::chain::Chain;
 use super::index::{self, Entry};
-use super::memory::{Memory, RuleFile, Span};
-use super::parse::{self, RuleError};
+use super::memory::{Memory, RuleFile};
 use super::rule::{By, PortRange, Rule};
-use super::{Chain, RuleSet};
+use super::set::RuleSet;
+use super::span::Span;
 use crate::text::{Sink, Text};
 
 /// What there is no memory for.
 pub(super) const TOO_MANY: &str =
     "is one too many: expected fewer rules, addresses or ports in all";
-const TOO_MANY_FILES: &str = "is one too many: expected fewer levels with rules";
+
+/// There is no memory for a file of rules.
+pub(super) enum NoRoom {
+    /// For its index.
+    Rules,
+    /// For one more file.
+    Files,
+}
 
 /// Reads the files of all levels, from the root inward.
 #[derive(Debug)]
@@ -46,29 +54,28 @@ impl<'r> Builder<'r> {
         self.files == 0
     }
 
-    /// Reads the next file, which messages call `name`.
-    ///
-    /// # Errors
-    /// The first mistake; nothing may be made of the builder then.
-    pub fn read<'a>(&mut self, name: &impl Text, text: &'a [u8]) -> Result<(), RuleError<'a>> {
-        let start = self.rules;
-        let mut file = parse::read(self, text)?;
+    /// How many rules there are.
+    pub(super) const fn rules(&self) -> u32 {
+        self.rules
+    }
+
+    /// Keeps a file whose rules have been pushed, from number `start` on.
+    pub(super) fn push_file(
+        &mut self,
+        name: &impl Text,
+        mut file: RuleFile,
+        start: u32,
+    ) -> Result<(), NoRoom> {
         file.rules = Span {
             start,
             end: self.rules,
         };
-        let whole = |problem| RuleError {
-            line: 0,
-            word: b"",
-            problem,
-        };
         if file.rules.len() >= index::LEAST_RULES {
-            self.build_index(&mut file).ok_or(whole(TOO_MANY))?;
+            self.build_index(&mut file).ok_or(NoRoom::Rules)?;
         }
         // What of a file's name is cut off is missing in messages only.
         file.name = self.keep_name(name).0;
-        let slot = self.memory.files.get_mut(self.files);
-        *slot.ok_or(whole(TOO_MANY_FILES))? = file;
+        *self.memory.files.get_mut(self.files).ok_or(NoRoom::Files)? = file;
         self.files += 1;
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Where rules are kept: whoever calls brings the memory, because nothing here allocates.
 
+use super::chain::{Chain, Target};
 use super::index::Entry;
 use super::rule::{PortRange, Rule};
-use super::{Chain, Target};
+use super::span::Span;
+use crate::errno::EPERM;
 
 /// How many files of rules a process has room for.
 pub const MAX_FILES: usize = 64;
@@ -28,35 +30,6 @@ pub struct Memory<'r> {
     pub index: &'r mut [Entry],
     /// The names of the files and of the cgroups.
     pub names: &'r mut [u8],
-}
-
-/// A part of one of the arrays.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub start: u32,
-    pub end: u32,
-}
-
-impl Span {
-    pub const EMPTY: Self = Self { start: 0, end: 0 };
-
-    pub const fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-
-    pub const fn len(self) -> usize {
-        self.end.saturating_sub(self.start) as usize
-    }
-
-    pub fn of<T>(self, all: &[T]) -> &[T] {
-        all.get(self.start as usize..self.end as usize)
-            .unwrap_or(&[])
-    }
-
-    pub fn of_mut<T>(self, all: &mut [T]) -> &mut [T] {
-        all.get_mut(self.start as usize..self.end as usize)
-            .unwrap_or(&mut [])
-    }
 }
 
 /// The rules of one file. All bytes zero is one without rules.
@@ -131,7 +104,7 @@ impl RuleChain {
     /// What becomes of what no rule matches.
     pub const fn policy(&self) -> Target {
         if self.drops {
-            Target::Reject(crate::judge::EPERM)
+            Target::Reject(EPERM)
         } else {
             Target::Accept
         }

@@ -5,14 +5,16 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 
 use super::builder::TOO_MANY;
-use super::memory::Span;
-use super::parse::{Reader, RuleError};
-use super::rule::{Addresses, Families, Jump, PortRange, Ports, Protocols, Rule};
+use super::chain::Chain;
+use super::error::RuleError;
+use super::reader::Reader;
+use super::rule::{Addresses, Families, Jump, PortRange, Ports, Protocols, Rule, key};
+use super::span::Span;
 use super::words::Words;
-use super::{Chain, key};
 use crate::address::parse_decimal;
-use crate::judge::EPERM;
-use crate::list::{Family, Problem, may_be_source, network};
+use crate::errno::EPERM;
+use crate::family::{Family, may_be_source};
+use crate::list::{Problem, network};
 
 const NO_REMOTE_END: &str = "BIND has no remote end: expected -s or --sport";
 const NO_LOCAL_END: &str = "CONNECT knows the remote end only: expected -d or --dport";

@@ -3,55 +3,40 @@
 //! What iptables has and this has not is a mistake, never passed over. The table's header may be
 //! left out, and with it COMMIT.
 
-use super::Chain;
-use super::builder::Builder;
+use super::builder::{Builder, NoRoom, TOO_MANY};
+use super::error::RuleError;
 use super::memory::RuleFile;
-use super::words::{BadQuote, Word, Words};
-use crate::text::{Printable, Sink, Text};
+use super::reader::{Reader, Table};
+use super::words::Words;
+use crate::text::Text;
 
-/// A file of rules that can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleError<'a> {
-    /// The line, from 1; 0 when the file as a whole is at fault.
-    pub line: u32,
-    /// The word at fault, as it stands there; empty where one is missing.
-    pub word: &'a [u8],
-    /// What is wrong, if it isn't plain, and what was expected.
-    pub problem: &'static str,
-}
+const TOO_MANY_FILES: &str = "is one too many: expected fewer levels with rules";
 
-impl Text for RuleError<'_> {
-    /// The line, the word, what is wrong and what was expected.
-    fn write(&self, out: &mut impl Sink) {
-        if self.line != 0 {
-            (self.line, ": ").write(out);
-        } else {
-            " ".write(out);
-        }
-        if !self.word.is_empty() {
-            ("\"", Printable(self.word), "\": ").write(out);
-        }
-        self.problem.write(out);
+impl Builder<'_> {
+    /// Reads the next file, which messages call `name`.
+    ///
+    /// # Errors
+    /// The first mistake; nothing may be made of the builder then.
+    pub fn read<'a>(&mut self, name: &impl Text, text: &'a [u8]) -> Result<(), RuleError<'a>> {
+        let start = self.rules();
+        let file = read(self, text)?;
+        self.push_file(name, file, start)
+            .map_err(|no_room| RuleError {
+                line: 0,
+                word: b"",
+                problem: match no_room {
+                    NoRoom::Rules => TOO_MANY,
+                    NoRoom::Files => TOO_MANY_FILES,
+                },
+            })
     }
-}
-
-/// The table's header: rules stand in one, or the file has none.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Table {
-    None,
-    /// In this line.
-    Open(u32),
-    Committed,
 }
 
 /// Reads one file, whose rules the builder keeps.
 ///
 /// # Errors
 /// The first mistake.
-pub(super) fn read<'a>(
-    builder: &mut Builder<'_>,
-    text: &'a [u8],
-) -> Result<RuleFile, RuleError<'a>> {
+fn read<'a>(builder: &mut Builder<'_>, text: &'a [u8]) -> Result<RuleFile, RuleError<'a>> {
     let mut reader = Reader {
         builder,
         file: RuleFile::EMPTY,
@@ -61,17 +46,6 @@ pub(super) fn read<'a>(
     };
     reader.read(text)?;
     Ok(reader.file)
-}
-
-/// What is known of a file while it is read.
-pub(super) struct Reader<'b, 'r> {
-    pub builder: &'b mut Builder<'r>,
-    pub file: RuleFile,
-    table: Table,
-    /// The line that is being read, from 1.
-    pub line: u32,
-    /// Whether there was a rule or a policy.
-    pub says_something: bool,
 }
 
 impl Reader<'_, '_> {
@@ -182,56 +156,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub fn chain<'a>(&self, name: &'a [u8]) -> Result<Chain, RuleError<'a>> {
-        Chain::ALL
-            .into_iter()
-            .find(|chain| chain.name().as_bytes() == name)
-            .ok_or(self.error(name, "expected a chain: BIND, CONNECT or ACCEPT"))
-    }
-
-    pub fn next<'a>(&self, words: &mut Words<'a>) -> Result<Option<Word<'a>>, RuleError<'a>> {
-        words.next().map_err(|BadQuote(text)| {
-            self.error(text, "expected double quotes around a whole word, or none")
-        })
-    }
-
-    pub fn expect<'a>(
-        &self,
-        words: &mut Words<'a>,
-        expected: &'static str,
-    ) -> Result<Word<'a>, RuleError<'a>> {
-        self.next(words)?.ok_or(self.error(b"", expected))
-    }
-
     fn expect_end<'a>(&self, mut words: Words<'a>) -> Result<(), RuleError<'a>> {
         match self.next(&mut words)? {
             None => Ok(()),
             Some(word) => Err(self.error(word.text, "expected the line's end")),
-        }
-    }
-
-    pub fn once<'a>(&self, option: &'a [u8], is_first: bool) -> Result<(), RuleError<'a>> {
-        self.allow(option, is_first, "is given twice: expected one")
-    }
-
-    pub fn allow<'a>(
-        &self,
-        word: &'a [u8],
-        allowed: bool,
-        problem: &'static str,
-    ) -> Result<(), RuleError<'a>> {
-        if allowed {
-            Ok(())
-        } else {
-            Err(self.error(word, problem))
-        }
-    }
-
-    pub const fn error<'a>(&self, word: &'a [u8], problem: &'static str) -> RuleError<'a> {
-        RuleError {
-            line: self.line,
-            word,
-            problem,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::memory::Span;
-use super::{Chain, Ends, Protocol, Target, key};
-use crate::list::Family;
+use super::chain::{Chain, Ends, Protocol, Target};
+use super::span::Span;
+use crate::family::Family;
 
 /// Which families a rule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,5 +256,14 @@ impl Packet {
             indexed_address: address,
             indexed_port: u128::from(port),
         }
+    }
+}
+
+/// An address in the one space that the rules of both families are in: IPv4 where IPv6 has its
+/// v4-mapped addresses, of which none is ever asked about.
+pub(super) const fn key(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
     }
 }

@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::levels::FileName;
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::{Assignment, Family};
@@ -87,7 +88,7 @@ impl Machine {
                 continue;
             };
             // A multicast address is no interface's.
-            let is_own = list::may_be_source(family.address(range.first));
+            let is_own = may_be_source(family.address(range.first));
             if parsed.is_ok() && is_own && !self.interfaces.have(range, family) {
                 let path = path.display();
                 let first = family.address(range.first);
