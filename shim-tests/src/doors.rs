@@ -10,7 +10,7 @@ pub enum Door {
     Covered,
     /// It gives no socket a local address; why.
     Harmless(&'static str),
-    /// It does, inside libc, where no symbol is passed; the README says so.
+    /// It does, inside libc, where no symbol is passed; docs/coverage.md says so.
     NotCovered(&'static str),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before ours, so that flag is
 //! taken away; one in a namespace of its own finds another libc, so a process that is assigned
-//! something gets none. (One that isn't may be assigned something later: the README says so.) And
+//! something gets none. (One that isn't may be assigned something later: docs/coverage.md.) And
 //! dlsym(3) on a handle, libc's say, answers with our function where it would with libc's.
 
 use core::ffi::{CStr, c_char, c_void};

@@ -1,4 +1,4 @@
-//! The rules, from the README's table and nothing of the library's code.
+//! The rules, from the table in docs/rules.md and nothing of the library's code.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

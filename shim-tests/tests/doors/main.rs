@@ -362,8 +362,8 @@ fn listen_on_an_unbound_socket() {
     }
 }
 
-/// What the README lists as not covered: the kernel binds by itself, and what is bound so receives for
-/// every address; nothing is sent from it.
+/// What docs/coverage.md lists as not covered: the kernel binds by itself, and what is bound so receives
+/// for every address; nothing is sent from it.
 #[test]
 fn what_the_kernel_binds_by_itself() {
     let autobind = |kind| {

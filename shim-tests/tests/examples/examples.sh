@@ -1,6 +1,10 @@
 #!/bin/sh
-# Runs the examples of README.md and run-restricted.sh --help as they are written there:
-# examples.sh [LIBRARY]. The addresses, cgroups and files that they speak of are made in namespaces.
+# Runs the commands of README.md, docs/, CONTRIBUTING.md and run-restricted.sh --help as they are written
+# there: examples.sh [LIBRARY]. The addresses, cgroups and files that they speak of are made in namespaces.
+#
+# A block marked sh holds commands, and each has to be run here or named in not_here with the reason why
+# it isn't; one below a line <!-- not run by a test: REASON --> is left alone. A block that begins with #!
+# is a script.
 set -u
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit
@@ -54,22 +58,34 @@ copied() {
 }
 
 mount -t tmpfs -o mode=755 tmpfs "$work" && copied /etc && copied /var/lib/nginx &&
-    copied /var/log/nginx || exit 1
+    copied /var/log/nginx && copied /usr/local/bin || exit 1
 for directory in /run /srv /usr/local/lib; do
     mount -t tmpfs -o mode=755 tmpfs "$directory" || exit 1
 done
 umount "$unified" && mount -t cgroup2 none "$unified" || exit 1
 ip link set lo up && ip address add 10.0.0.5/32 dev lo && ip address add 10.0.0.6/32 dev lo || exit 1
 rm -rf /etc/ld.so.preload /etc/ipaddr
-cp "$root/run-restricted.sh" "$library" /usr/local/lib/ || exit 1
-mkdir "$work/tree" && cp "$root/run-restricted.sh" "$library" "$work/tree/" && cd "$work/tree" || exit 1
+# A tree as the source's, with the library built.
+tree=$work/tree
+mkdir -p "$tree/target/release" && cp "$root/run-restricted.sh" "$tree/" &&
+    cp "$library" "$tree/target/release/libipaddr.so" && cd "$tree" || exit 1
 
-# documented TEXT PART: whether a line of an example begins so.
-documented() {
-    printf '%s\n' "$1" | grep -q -F -- "$2" || fail "documented: $2" 'not in the text any more'
-}
-readme=$(cat "$root/README.md")
+readme=$root/README.md
+deployment=$root/docs/deployment.md
+awk -f "$here/commands.awk" "$readme" "$root"/docs/*.md "$root/CONTRIBUTING.md" >"$work/commands" || exit 1
 help=$(sh ./run-restricted.sh --help)
+
+# documented COMMAND: whether it is written somewhere, or an example of --help; it counts as run.
+documented() {
+    printf '%s\n' "$1" >>"$work/run"
+    grep -q -x -F -- "$1" "$work/commands" || printf '%s\n' "$help" | grep -q -x -F -- "  $1" ||
+        fail "documented: $1" 'not in the text any more'
+}
+
+# block FILE LINE: the rest of the block that begins with the line.
+block() {
+    awk -v first="$2" '$0 == first { within = 1 } within && /^```/ { exit } within { print }' "$1"
+}
 
 # listeners PORT: the IPv4 addresses where somebody listens on the port, once somebody does.
 listeners() {
@@ -93,46 +109,79 @@ end() {
     done
 }
 
-# serves WHAT LINE PORT ADDRESS: the line is in the text, and what it starts listens there only.
+# serves COMMAND PORT ADDRESS: what it starts listens there only.
 serves() {
-    case $1 in
-    README) documented "$readme" "    $2" ;;
-    help) documented "$help" "  $2" ;;
-    esac
-    sh -c "$2" >"$work/log" 2>&1 </dev/null &
-    found=$(listeners "$3")
-    check "$1: $2" "$4:$3" "${found:-$(cat "$work/log")}"
-    end "$3"
+    documented "$1"
+    sh -c "$1" >"$work/log" 2>&1 </dev/null &
+    found=$(listeners "$2")
+    check "$1" "$3:$2" "${found:-$(cat "$work/log")}"
+    end "$2"
 }
 
-# The policy directory in two minutes, as it is written there.
-policy=$(printf '%s\n' "$readme" | sed -n '/^    mkdir -p \/etc\/ipaddr\/web\/a /,/^$/p')
-sh -eu -c "$policy" || fail 'README: the policy directory' "$policy"
-check 'README: the policy directory' 6 "$(find /etc/ipaddr -type f -exec cat {} + | wc -l)"
-serves README './run-restricted.sh --create-cgroup /web/a -- nginx' 80 10.0.0.5
-serves README './run-restricted.sh --create-cgroup /web/b -- redis-server' 6379 10.0.0.6
+# succeeds COMMAND: within the tree.
+succeeds() {
+    documented "$1"
+    if said=$(sh -c "$1" 2>&1 </dev/null); then
+        pass "$1"
+    else
+        fail "$1" "$said"
+    fi
+}
+
+# The policy directory in two minutes.
+policy=$(block "$readme" 'mkdir -p /etc/ipaddr/web/a /etc/ipaddr/web/b /etc/ipaddr/mail')
+printf '%s\n' "$policy" | sed 's/ *# .*//' >>"$work/run"
+sh -eu -c "$policy" || fail 'the policy directory' "$policy"
+check 'the policy directory' 6 "$(find /etc/ipaddr -type f -exec cat {} + | wc -l)"
+serves './run-restricted.sh --create-cgroup /web/a -- nginx' 80 10.0.0.5
+serves './run-restricted.sh --create-cgroup /web/b -- redis-server' 6379 10.0.0.6
 
 cp -a /etc/ipaddr /srv/ipaddr && rm -r /etc/ipaddr
-for text in README help; do
-    serves "$text" './run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080' 8080 127.0.0.2
-    serves "$text" './run-restricted.sh --policy /srv/ipaddr --cgroup /web/a -- nginx' 80 10.0.0.5
-done
+serves './run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080' 8080 127.0.0.2
+serves './run-restricted.sh --policy /srv/ipaddr --cgroup /web/a -- nginx' 80 10.0.0.5
 line='./run-restricted.sh --ip 10.0.0.5 --ip6 none --log info -- curl http://10.0.0.6/'
-documented "$readme" "    $line"
-documented "$help" "  $line"
+documented "$line"
 ./run-restricted.sh --ip 10.0.0.6 -- nginx
 listeners 80 >/dev/null
 said=$(sh -c "$line" 2>&1)
-holds "README, help: $line" "$said" 'from 10.0.0.5'
-holds "README, help: $line: the page" "$said" '<html'
+holds "$line" "$said" 'from 10.0.0.5'
+holds "$line: the page" "$said" '<html'
 end 80
+printf '%s\n' "$help" | sed -n 's/^  \(\.\/run-restricted.sh --.*\)/\1/p' >"$work/examples"
+while IFS= read -r line; do
+    grep -q -x -F -- "$line" "$work/run" || fail "help: $line" 'nobody runs it'
+done <"$work/examples"
 
-# Sourced: the entrypoint of README, and the line of --help.
-printf '%s\n' "$readme" | sed -n '/^    #!\/bin\/sh$/,/^    exec "\$@"$/s/^    //p' >"$work/entrypoint.sh"
+# Installed.
+if have cargo 'cargo build'; then
+    for package in ipaddr ipaddrctl; do
+        line="cargo build --release -p $package"
+        documented "$line"
+        (cd "$root" && sh -c "$line")
+        check "$line: status" 0 $?
+    done
+fi
+ctl=$root/target/release/ipaddrctl
+[ ! -x "$ctl" ] || cp "$ctl" target/release/
+succeeds 'install -m 755 target/release/libipaddr.so run-restricted.sh /usr/local/lib/'
+if [ -x "$ctl" ]; then
+    succeeds 'install -m 755 target/release/ipaddrctl /usr/local/bin/'
+else
+    documented 'install -m 755 target/release/ipaddrctl /usr/local/bin/'
+    skip 'ipaddrctl' 'it is not built'
+fi
+
+# Containers: the entrypoint that sources the wrapper, and the wrapper as one.
+block "$deployment" '#!/bin/sh' >"$work/entrypoint.sh"
 chmod 755 "$work/entrypoint.sh"
-documented "$readme" "docker run --network host -e IPADDR_IPV4=10.0.0.5 IMAGE nginx -g 'daemon off;'"
 IPADDR_IPV4=10.0.0.5 "$work/entrypoint.sh" nginx -g 'daemon off;' &
-check 'README: the entrypoint' 10.0.0.5:80 "$(listeners 80)"
+check 'the entrypoint' 10.0.0.5:80 "$(listeners 80)"
+end 80
+sed -n 's/^ENTRYPOINT \["\(.*\)", "\(--\)"\]$/\1 \2/p' "$readme" "$deployment" | sort -u >"$work/entrypoints"
+check 'entrypoints that are the wrapper' 1 "$(wc -l <"$work/entrypoints")"
+read -r wrapper dashes <"$work/entrypoints"
+IPADDR_IPV4=10.0.0.5 "$wrapper" "$dashes" nginx -g 'daemon off;' &
+check "the entrypoint $wrapper $dashes" 10.0.0.5:80 "$(listeners 80)"
 end 80
 line=$(printf '%s\n' "$help" | sed -n 's/^  \(IPADDR_IPV4=10.0.0.5; .*\)/\1/p')
 sh -c "$line" sh nginx -g 'daemon off;' &
@@ -141,28 +190,106 @@ end 80
 
 # Instead of sourcing it: a command that isn't covered is refused.
 line='exec /usr/local/lib/run-restricted.sh -- "$@"'
-documented "$readme" "    $line"
+documented "$line"
 IPADDR_IPV4=10.0.0.5 sh -c "$line" sh nginx -g 'daemon off;' &
-check "README: $line" 10.0.0.5:80 "$(listeners 80)"
+check "$line" 10.0.0.5:80 "$(listeners 80)"
 end 80
-if have bash-static "README: $line, of a static program"; then
+if have bash-static "$line, of a static program"; then
     said=$(IPADDR_IPV4=10.0.0.5 sh -c "$line" sh bash-static -c 'echo ran' 2>&1)
-    check "README: $line, of a static program: status" 126 $?
-    holds "README: $line, of a static program" "$said" 'it is statically linked'
+    check "$line, of a static program: status" 126 $?
+    holds "$line, of a static program" "$said" 'it is statically linked'
 fi
 
 # What the systemd units execute.
-line=$(printf '%s\n' "$readme" | sed -n 's/^    ExecStart=\(.*run-restricted.*\)/\1/p')
+sed -n 's/^ExecStart=\(.*run-restricted.*\)/\1/p' "$readme" "$deployment" | sort -u >"$work/units"
+check 'units with the wrapper' 1 "$(wc -l <"$work/units")"
+line=$(cat "$work/units")
 sh -c "$line" &
-check "README: $line" 10.0.0.5:80 "$(listeners 80)"
+check "$line" 10.0.0.5:80 "$(listeners 80)"
 end 80
-setting=$(printf '%s\n' "$readme" | sed -n 's/^    Environment=\(LD_PRELOAD=.*\)/\1/p')
-file=$(printf '%s\n' "$readme" | sed -n 's/^    # \(\/etc\/ipaddr\/system.slice\/.*\)/\1/p')
+setting=$(sed -n 's/^Environment=\(LD_PRELOAD=.*\)/\1/p' "$deployment")
+file=$(sed -n 's/^# \(\/etc\/ipaddr\/system.slice\/.*\)/\1/p' "$deployment")
 mkdir -p "${file%/*}" && echo 10.0.0.6 >"$file" && mkdir -p "$unified/system.slice/web-b.service"
 # shellcheck disable=SC2016 # for the inner shell
 sh -c 'echo "$$" >"$0/system.slice/web-b.service/cgroup.procs"; exec env "$1" nginx -g "daemon off;"' \
     "$unified" "$setting" &
-check "README: $setting with $file" 10.0.0.6:80 "$(listeners 80)"
+check "$setting with $file" 10.0.0.6:80 "$(listeners 80)"
 end 80
+
+# One daemon's own setting, the whole system, and a new library.
+# shellcheck disable=SC2016 # as it is written
+line='postconf -e "import_environment = $(postconf -hd import_environment) LD_PRELOAD=/usr/local/lib/libipaddr.so IPADDR_IPV4=10.0.1.9"'
+if have postconf "$line"; then
+    succeeds "$line"
+    holds "$line: the setting" "$(postconf -h import_environment)" 'LD_PRELOAD=/usr/local/lib/libipaddr.so'
+else
+    documented "$line"
+fi
+succeeds 'install -m 755 target/release/libipaddr.so /usr/local/lib/'
+if [ -x "$ctl" ]; then
+    succeeds 'ipaddrctl check'
+else
+    documented 'ipaddrctl check'
+fi
+succeeds 'echo /usr/local/lib/libipaddr.so >/etc/ld.so.preload.new && mv /etc/ld.so.preload.new /etc/ld.so.preload'
+said=$(IPADDR_IPV4=10.0.0.5 env -i IPADDR_LOG=info IPADDR_IPV4=10.0.0.6 "$(command -v true)" 2>&1)
+holds '/etc/ld.so.preload' "$said" 'IPv4 10.0.0.6 by IPADDR_IPV4'
+succeeds 'install -m 755 target/release/libipaddr.so /usr/local/lib/libipaddr.so.new'
+succeeds 'mv /usr/local/lib/libipaddr.so.new /usr/local/lib/libipaddr.so'
+line="bash-static -c ': >/etc/ld.so.preload'"
+if have bash-static "$line"; then
+    succeeds "$line"
+    check "$line: the file" '' "$(cat /etc/ld.so.preload)"
+else
+    documented "$line"
+    : >/etc/ld.so.preload
+fi
+
+# not_here COMMAND: whether it is one of those that this test can't run; $reason says why.
+not_here() {
+    case $1 in
+    './shim-tests/run.sh' | *'cargo test '* | 'sh shim-tests/tests/'*) reason='it is the tests themselves' ;;
+    './shim-tests/bench.sh') reason='it takes ten minutes' ;;
+    'cargo bolero '*) reason='it fuzzes for ten minutes, with a tool of its own' ;;
+    'python3 shim-tests/suites/'*) reason='it takes minutes' ;;
+    'cargo clippy '* | 'cargo fmt '* | 'shellcheck '*) reason='run.sh runs it' ;;
+    *) return 1 ;;
+    esac
+}
+
+# names COMMAND: whether what it names is there: packages, tests, files, variables.
+names() {
+    before=
+    # shellcheck disable=SC2086 # words
+    set -- $1
+    for word in "$@"; do
+        case $before in
+        -p) grep -q -r --include=Cargo.toml -x "name = \"$word\"" "$root/Cargo.toml" "$root/crates" "$root/shim-tests" ;;
+        --test) [ -d "$root/shim-tests/tests/$word" ] || [ -d "$root/crates/ctl/tests/$word" ] ;;
+        *)
+            case $word in
+            IPADDR_*=*) grep -q -r --include='*.rs' "${word%%=*}" "$root/shim-tests" ;;
+            ./* | shim-tests/*) [ -e "$root/$word" ] ;;
+            esac
+            ;;
+        esac || {
+            reason="there is no $word"
+            return 1
+        }
+        before=$word
+    done
+}
+
+while IFS= read -r line; do
+    if grep -q -x -F -- "$line" "$work/run"; then
+        continue
+    elif ! not_here "$line"; then
+        fail "run: $line" 'nobody runs it'
+    elif names "$line"; then
+        pass "not run, as $reason: $line"
+    else
+        fail "not run: $line" "$reason"
+    fi
+done <"$work/commands"
 
 summary

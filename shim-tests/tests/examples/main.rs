@@ -1,4 +1,4 @@
-//! The examples of README.md and of run-restricted.sh --help: examples/examples.sh runs them.
+//! The commands of README.md, docs/ and run-restricted.sh --help: examples/examples.sh runs them.
 
 use shim_tests::script;
 

@@ -1,6 +1,6 @@
 //! How many system calls the library makes, and which: they repeat exactly, so strace(1) can hold
-//! them to what the rules need. README.md has the same as a table. In glibc processes: musl's own
-//! calls are others.
+//! them to what the rules need. docs/performance.md has the same as a table. In glibc processes only:
+//! the calls of musl itself are others.
 
 use std::collections::BTreeMap;
 use std::fs;
