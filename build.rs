@@ -22,7 +22,7 @@ const ARGUMENTS: [&str; 4] = [
 const ONE_SEGMENT: &str = "-Wl,--no-rosegment";
 
 /// A linker script that adds to the linker's own, for those that take one.
-const VARIABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/variables.ld");
+const VARIABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/variables.ld");
 
 fn main() {
     for argument in ARGUMENTS {
