@@ -31,15 +31,9 @@ const STILL_IN_A_CYCLE: &[(&str, &str)] = &[
     ("src/lib.rs", "hooks::send"),
     ("src/lib.rs", "hooks::setsockopt"),
     ("src/lib.rs", "hooks::sharing"),
-    ("src/lib.rs", "process::assignment"),
-    ("src/lib.rs", "process::coverage"),
     ("src/lib.rs", "process::datagrams"),
-    ("src/lib.rs", "process::exec"),
-    ("src/lib.rs", "process::latch_text"),
     ("src/lib.rs", "process::level_file"),
     ("src/lib.rs", "process::levels"),
-    ("src/lib.rs", "process::loaded"),
-    ("src/lib.rs", "process::log"),
     ("src/lib.rs", "process::log_output"),
     ("src/lib.rs", "process::settings"),
     ("src/lib.rs", "socket::confined"),
@@ -50,7 +44,6 @@ const STILL_IN_A_CYCLE: &[(&str, &str)] = &[
     ("src/lib.rs", "socket::refusal"),
     ("src/lib.rs", "socket::sockopt"),
     ("src/lib.rs", "socket::source"),
-    ("src/lib.rs", "sys::user_memory"),
 ];
 
 /// Source files that still name another by `#[path]`.
