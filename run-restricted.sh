@@ -345,7 +345,8 @@ build_library() {
     lacks="there is no $library"
     if [ -f "$library" ]; then
         need find
-        newer=$(find "$here/src" "$here/crates/policy/src" "$here/build.rs" -name '*.rs' -newer "$library") ||
+        newer=$(find "$here/src" "$here/crates/policy/src" "$here/crates/socket/src" \
+            "$here/build.rs" -name '*.rs' -newer "$library") ||
             fail 125 "nobody can tell whether $library is older than the sources: find has failed"
         [ -n "$newer" ] || return 0
         lacks="$library is older than ${newer%%"

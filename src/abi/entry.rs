@@ -16,9 +16,9 @@ use ipaddr_policy::Family;
 
 use crate::abi::real::Next;
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// What an exported function keeps on its stack while the real one runs. Nothing in it has a
 /// destructor.

@@ -10,9 +10,9 @@ use libc::{sockaddr, socklen_t};
 
 use crate::abi::by_number;
 use crate::abi::objects::{self, Name, Object};
-use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::syscall;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// Defines the functions that ours stand in front of, and the system call behind each; then those
 /// with no such system call, and what is called where there is no other.

@@ -16,11 +16,11 @@ use libc::{sockaddr, socklen_t};
 use crate::abi::entry::{Afterwards, Frame, by_number, exported};
 use crate::abi::real;
 use crate::process::{assignment, log};
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{protocol, refusal, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::syscall;
 use crate::sys::user_memory::can_write;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// A frame that knows what the program wants to be told of the peer.
 #[repr(C)]

@@ -14,9 +14,9 @@ use crate::process::assignment::{self, Assignment};
 use crate::process::log::Level;
 use crate::process::{datagrams, log};
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{confined, ipv6_only, protocol, quiet, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
+use ipaddr_socket::sockaddr::Sockaddr;
 
 exported! {
     /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.

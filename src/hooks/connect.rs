@@ -15,11 +15,11 @@ use crate::process::log;
 use crate::process::log::Level;
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::source::{fail_from_address, keep_source, kernel_refuses};
 use crate::socket::{confined, ipv6_only, protocol, quiet};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 exported! {
     /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to

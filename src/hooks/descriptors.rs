@@ -2,14 +2,17 @@
 //! process. [`crate::process::datagrams`] has to know; all but MPTCP ones go through unchanged.
 
 use core::ffi::{c_int, c_uint, c_void};
+use core::slice;
 
+use ipaddr_socket::cmsg;
 use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, mmsghdr, msghdr, ssize_t, timespec};
 
 use crate::abi::entry::{Frame, by_number, exported};
 use crate::abi::real;
+use crate::hooks::message::control_of;
 use crate::process::assignment::{self, Assignment};
 use crate::process::datagrams;
-use crate::socket::{cmsg, confined};
+use crate::socket::confined;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 
@@ -180,12 +183,12 @@ fn note_failed() {
 /// `message` is what recvmsg(2) has written to.
 unsafe fn look_for_descriptors(message: *const msghdr) {
     // SAFETY: the caller's promise.
-    let (control, len) = cmsg::of(unsafe { &*message });
+    let (control, len) = control_of(unsafe { &*message });
     if control.is_null() {
         return;
     }
     // SAFETY: within `len`, which the kernel has written.
-    if cmsg::has_descriptors(len, unsafe { cmsg::reader(control, len) }) {
+    if cmsg::has_descriptors(unsafe { slice::from_raw_parts(control, len) }) {
         datagrams::give_up();
         confined::note_foreign();
     }

@@ -3,13 +3,13 @@
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv4Addr};
-use core::ptr;
+use core::{ptr, slice};
 
 use ipaddr_policy::errno::EPERM;
+use ipaddr_socket::cmsg::{self, Choice};
 use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
 
 use crate::abi::entry::{Afterwards, Frame};
-use crate::socket::cmsg::{self, Choice};
 use crate::socket::refusal::Refusal;
 use crate::socket::source::{judge_source, needs_no_look, take_source};
 use crate::sys::errno::Errno;
@@ -36,7 +36,7 @@ impl Control {
     /// Has `message`, whose control messages are here if it has any, choose `given`. `None` where
     /// there is no room, or they are elsewhere.
     fn give(&mut self, message: &mut msghdr, sources: Sources, given: IpAddr) -> Option<()> {
-        let (control, len) = cmsg::of(message);
+        let (control, len) = control_of(message);
         let own = self.0.as_mut_ptr().cast::<u8>();
         if len != 0 && control != own {
             return None;
@@ -226,6 +226,13 @@ impl Sources {
     }
 }
 
+/// The control messages of a message: where they are, and how many bytes they take.
+pub fn control_of(message: &msghdr) -> (*const u8, usize) {
+    // In musl the length is an int and padding that need not be zero.
+    let len = message.msg_controllen & 0xffff_ffff;
+    (message.msg_control.cast_const().cast(), len)
+}
+
 /// What is judged of a msghdr.
 struct Parts {
     name: *const sockaddr,
@@ -236,7 +243,7 @@ struct Parts {
 
 impl Parts {
     fn of(message: &msghdr) -> Self {
-        let (control, control_len) = cmsg::of(message);
+        let (control, control_len) = control_of(message);
         Self {
             name: message.msg_name.cast_const().cast(),
             // Of a longer one the kernel takes the beginning; a negative length it refuses.
@@ -258,6 +265,15 @@ impl Parts {
         self.control.is_null()
             || self.control_len == 0
             || (self.control_len <= MOST && readable.holds(self.control, self.control_len))
+    }
+
+    /// The control messages, where they are.
+    ///
+    /// # Safety
+    /// They can be read, and nobody writes to them meanwhile.
+    const unsafe fn control(&self) -> &[u8] {
+        // SAFETY: the caller's promise.
+        unsafe { slice::from_raw_parts(self.control, self.control_len) }
     }
 
     /// Copies the control messages, if there are any and they fit.
@@ -291,9 +307,9 @@ impl Parts {
         if self.control.is_null() {
             return Ok(last);
         }
+        let mut at = 0;
         // SAFETY: the caller's promise.
-        let read = unsafe { cmsg::reader(self.control, self.control_len) };
-        for source in cmsg::sources(self.control_len, read) {
+        while let Some(source) = cmsg::next_source(unsafe { self.control() }, &mut at) {
             let instead = judge_source(call, fd, source.address)?;
             if let Some(IpAddr::V4(instead)) = instead {
                 rewrite(source.ipv4_at, instead);

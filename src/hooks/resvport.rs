@@ -7,11 +7,11 @@ use core::mem::MaybeUninit;
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr_in, socklen_t};
 
 use crate::hooks::bind;
-use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 use crate::sys::syscall::{pid, syscall};
 use crate::sys::user_memory::{Readable, can_write, read_sockaddr};
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// The ports that bindresvport(3) tries.
 const BIND_FIRST: u16 = 600;

@@ -6,6 +6,7 @@ use core::mem::{MaybeUninit, zeroed};
 use core::net::IpAddr;
 
 use ipaddr_policy::errno::EPERM;
+use ipaddr_socket::cmsg::Choice;
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
 
 use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
@@ -13,7 +14,6 @@ use crate::abi::real;
 use crate::hooks::connect;
 use crate::hooks::message::{InPlace, MessageFrame, judge_in_place};
 use crate::process::assignment::{self, Assignment};
-use crate::socket::cmsg::Choice;
 use crate::socket::refusal::Refusal;
 use crate::socket::source::{needs_no_look, take_source};
 use crate::sys::errno::{Errno, ThreadErrno};

@@ -45,12 +45,12 @@ use crate::abi::real;
 use crate::process::assignment;
 use crate::process::log::{self, Level};
 use crate::socket::local::Local;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::sockopt;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::file::{self, File};
 use crate::sys::seccomp;
 use crate::sys::syscall::{parent, pid, share_descriptors, share_memory};
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// What is known of the IPv4 datagram sockets of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -21,9 +21,9 @@ use crate::process::assignment::{self, Assignment};
 use crate::process::datagrams;
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::sockopt;
 use crate::sys::errno::Errno;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// Whether new sockets are counted: from before the first look at those that are there.
 static COUNTS: AtomicBool = AtomicBool::new(false);

@@ -15,10 +15,10 @@ use crate::abi::real;
 use crate::process::assignment;
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{protocol, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// After a call that bound the socket to `::`, which was passed because the socket took IPv6 alone:
 /// what the program gets if it takes IPv4 too by now, and isn't allowed to.

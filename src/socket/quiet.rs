@@ -9,10 +9,10 @@ use libc::AF_INET6;
 
 use crate::abi::real;
 use crate::process::assignment;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::sockopt;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// Binds to `source`, whose port is 0. `IP_BIND_ADDRESS_NO_PORT` leaves the port to
 /// connect, which picks it by 4-tuple: else each connection would cost an ephemeral port of its

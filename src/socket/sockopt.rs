@@ -4,9 +4,9 @@
 use core::ffi::c_int;
 
 use crate::abi::real;
-use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// getsockname(2).
 ///

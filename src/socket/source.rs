@@ -17,9 +17,9 @@ use crate::process::assignment::{self, Assignment};
 use crate::process::{datagrams, log};
 use crate::socket::local::Local;
 use crate::socket::refusal::Refusal;
-use crate::socket::sockaddr::Sockaddr;
 use crate::socket::{confined, ipv6_only, protocol, quiet, sockopt};
 use crate::sys::seccomp;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
 /// datagram sockets are all bound, no rule asks for destinations, and streams are opened by

@@ -7,15 +7,15 @@
 //! which without this library would only be found out later.
 
 use core::mem::MaybeUninit;
-use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{ptr, slice};
 
 use libc::{sockaddr, socklen_t};
 
-use crate::socket::sockaddr::Sockaddr;
 use crate::sys::errno::Errno;
 use crate::sys::seccomp;
 use crate::sys::syscall::syscall;
+use ipaddr_socket::sockaddr::Sockaddr;
 
 /// The pointer that the kernel gets in the place of one that can't be read: the last address, which
 /// is never a program's. The original could be readable by then, and would not have been judged.
@@ -106,14 +106,14 @@ pub unsafe fn read_sockaddr<'a>(
     address: *const sockaddr,
     len: socklen_t,
 ) -> Result<&'a mut Sockaddr, NotRead> {
-    if let Some(count) = Sockaddr::size(len)
-        && !address.is_null()
-        && !readable.holds(address, count)
-    {
+    let count = Sockaddr::size(len).filter(|_| !address.is_null());
+    let count = count.ok_or(NotRead::Refused)?;
+    if !readable.holds(address, count) {
         return Err(NotRead::Unreadable);
     }
     // SAFETY: it can be read, just checked, and stays so by the caller's promise.
-    unsafe { Sockaddr::read(slot, address, len) }.ok_or(NotRead::Refused)
+    let caller = unsafe { slice::from_raw_parts(address.cast(), count) };
+    Sockaddr::read(slot, caller).ok_or(NotRead::Refused)
 }
 
 /// Whether `len` bytes can be read at `pointer`.

@@ -4,7 +4,6 @@
 use core::ffi::c_int;
 use core::mem::{MaybeUninit, offset_of, size_of};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::ptr;
 
 use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 
@@ -39,6 +38,7 @@ impl Sockaddr {
     }
 
     /// How many bytes a caller's is. `None` for a length that the kernel refuses.
+    #[must_use]
     pub fn size(len: socklen_t) -> Option<usize> {
         let count = usize::try_from(len).ok()?;
         (size_of::<sa_family_t>()..=CAPACITY)
@@ -46,29 +46,23 @@ impl Sockaddr {
             .then_some(count)
     }
 
-    /// Copies the caller's into `slot`. `None` where there is none, and where the kernel refuses its
-    /// length: then it is to be asked, and does so.
-    ///
-    /// # Safety
-    /// [`Self::size`] bytes can be read at `address`, unless it is null.
-    pub unsafe fn read(
-        slot: &mut MaybeUninit<Self>,
-        address: *const sockaddr,
-        len: socklen_t,
-    ) -> Option<&mut Self> {
-        let count = Self::size(len).filter(|_| !address.is_null())?;
+    /// Copies the caller's into `slot`. `None` for a length that the kernel refuses: then the kernel
+    /// is to be asked, and does so.
+    pub fn read<'a>(slot: &'a mut MaybeUninit<Self>, caller: &[u8]) -> Option<&'a mut Self> {
+        let len = socklen_t::try_from(caller.len()).ok()?;
+        Self::size(len)?;
         let sockaddr = slot.write(Self {
             bytes: [0; CAPACITY],
             len,
         });
-        let (from, to) = (address.cast::<u8>(), sockaddr.bytes.as_mut_ptr());
-        // SAFETY: the source by the caller's promise; `count` fits the destination, just checked.
         // The two usual lengths are constants here, which spares a call of memcpy.
-        unsafe {
-            match count {
-                IN_LEN => ptr::copy_nonoverlapping(from, to, IN_LEN),
-                IN6_LEN => ptr::copy_nonoverlapping(from, to, IN6_LEN),
-                _ => ptr::copy_nonoverlapping(from, to, count),
+        match (caller.first_chunk(), caller.first_chunk()) {
+            (_, Some(whole)) if caller.len() == IN6_LEN => sockaddr.put::<IN6_LEN>(0, *whole),
+            (Some(whole), _) if caller.len() == IN_LEN => sockaddr.put::<IN_LEN>(0, *whole),
+            _ => {
+                for (slot, byte) in sockaddr.bytes.iter_mut().zip(caller) {
+                    *slot = *byte;
+                }
             }
         }
         Some(sockaddr)
