@@ -9,9 +9,8 @@ use std::str::FromStr;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_policy::rules::Protocol;
-
-use crate::cgroup_path::CgroupPath;
 
 /// The exit statuses, see [`crate::failure`].
 pub const EXIT_STATUS: [(&str, &str); 7] = [
@@ -27,7 +26,7 @@ pub const EXIT_STATUS: [(&str, &str); 7] = [
     ),
     ("4", "EINVAL: not an address, or one that assigns nothing"),
     ("5", "there is a policy, and it can't be used"),
-    ("6", "a file, folder or process can't be read or written"),
+    ("6", "a file, directory or process can't be read or written"),
 ];
 
 /// The environment variables.
@@ -75,7 +74,7 @@ pub struct Cli {
 pub enum Command {
     /// Assign addresses to a cgroup, once and for all
     ///
-    /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's folder: atomically, mode 0644, and
+    /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's directory: atomically, mode 0644, and
     /// on the disk when the command ends. What is assigned already is not assigned again; a file
     /// that says 0.0.0.0 (or ::) assigns nothing. Refused too is what a level above doesn't allow,
     /// or what takes away from one below what that asks for. With both families either both are

@@ -3,6 +3,11 @@
 use std::io;
 use std::process::ExitCode;
 
+use ipaddr_host::error::Unreadable;
+use ipaddr_host::process::cgroup::CgroupError;
+use ipaddr_host::reader::UnusablePolicy;
+use ipaddr_host::settings::SettingsError;
+
 /// Why a command can't do what it was asked to; the message is printed by `main`.
 #[derive(Debug)]
 pub enum Failure {
@@ -12,7 +17,7 @@ pub enum Failure {
     Invalid(String),
     /// There is a policy that can't be used.
     Unusable(String),
-    /// A file, a folder or a process that can't be read or written.
+    /// A file, a directory or a process that can't be read or written.
     System(String),
     /// Standard output is gone: nobody wants to read on.
     NobodyReads,
@@ -61,6 +66,33 @@ impl From<Outcome> for ExitCode {
             Outcome::Fine => 0,
             Outcome::Found => 1,
         })
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::System(unreadable.to_string())
+    }
+}
+
+impl From<CgroupError> for Failure {
+    fn from(error: CgroupError) -> Self {
+        Self::System(error.to_string())
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::NotAbsolute(_) => Self::Unusable(error.to_string()),
+            SettingsError::NoWorkingDirectory(unreadable) => unreadable.into(),
+        }
+    }
+}
+
+impl From<UnusablePolicy> for Failure {
+    fn from(error: UnusablePolicy) -> Self {
+        Self::Unusable(error.to_string())
     }
 }
 

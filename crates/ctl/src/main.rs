@@ -4,31 +4,27 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`commands`] | the commands, one file each |
-//! | [`subject`] | whose policy it is |
-//! | [`reader`] | policies, by the library's own code (`ipaddr-policy`) |
-//! | [`files`], [`cgroup_path`], [`settings`] | the policy directory |
-//! | [`store`] | changes to it: one at a time, all or nothing, and on the disk |
-//! | [`tree`], [`mistakes`], [`hierarchy`], [`interfaces`] | what `check` goes through and holds it to |
-//! | [`process`], [`latched`] | processes, and what they have latched |
-//! | [`addresses`], [`failure`] | what is printed |
+//! | [`subject`] | which cgroup or process the command line means |
+//! | [`store`] | changes to the policy directory: one at a time, all or nothing, and on the disk |
+//! | [`mistakes`] | all mistakes of one file, for `check` |
+//! | [`interfaces`] | this machine's addresses, for `check` |
+//! | [`addresses`], [`level_text`] | assignments and files, as they are shown |
+//! | [`failure`] | what ends a command: the message and the exit status |
+//!
+//! What it reads of the machine is in `ipaddr-host`: policy files, cgroups and processes. What that
+//! means is in `ipaddr-policy`, as for the library.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod addresses;
-mod cgroup_path;
 mod cli;
 mod commands;
 mod failure;
-mod files;
-mod hierarchy;
 mod interfaces;
-mod latched;
+mod level_text;
 mod mistakes;
-mod process;
-mod reader;
-mod settings;
 mod store;
 mod subject;
-mod tree;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,16 +1,15 @@
-//! All mistakes of one file. The parsers stop at the first, as the library has to; so what is
-//! reported is blanked out, and the rest is read again.
+//! All mistakes of one file. The parsers stop at the first, as the library has to; so its line is
+//! blanked out, and the file is read again.
 
+use ipaddr_host::reader::Reader;
 use ipaddr_policy::levels::LevelFile;
 use ipaddr_policy::list::{self, ParseError, Problem, Separator};
 use ipaddr_policy::rules::RuleError;
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::{Assignment, Family};
 
-use crate::reader::Reader;
-
-/// A file with more mistakes is of another kind altogether.
-const MOST: usize = 100;
+/// No more are reported: such a file was likely never meant for a policy.
+const MAX_MISTAKES: usize = 100;
 
 /// The mistakes of a list.
 pub fn of_list(file: &LevelFile<'_>, text: &[u8], family: Family) -> Vec<String> {
@@ -38,14 +37,14 @@ pub fn of_rules(file: &LevelFile<'_>, text: &[u8], reader: &mut Reader) -> Vec<S
     })
 }
 
-/// Asks for the first mistake again and again, the lines of those before it empty.
+/// Calls `first` for the first mistake until there is none, the lines of earlier ones blanked out.
 pub fn each(
     text: &[u8],
     mut first: impl FnMut(&[u8], bool) -> Option<(u32, String)>,
 ) -> Vec<String> {
     let mut rest = text.to_vec();
     let mut found = Vec::new();
-    while found.len() < MOST {
+    while found.len() < MAX_MISTAKES {
         let Some((line, message)) = first(&rest, found.is_empty()) else {
             return found;
         };

@@ -1,19 +1,20 @@
 //! Changes to the policy directory: one at a time, all or nothing, and on the disk when done.
 //!
-//! A lock keeps changes by this program apart, as `/etc/.pwd.lock` does for passwd(5); link(2) sees
-//! to it that a file written by others meanwhile isn't replaced. A file is written under a name
-//! that nothing reads before it gets its own, so it is there as a whole or not at all, wherever the
-//! program is killed. What is left behind then has a fixed name, and the next change removes it.
+//! A lock keeps changes by this program apart, as `/etc/.pwd.lock` does for passwd(5). Files get
+//! their names by link(2), which doesn't replace one that others have written meanwhile. A file is
+//! written under a name that nothing reads before it gets its own, so it is there as a whole or not
+//! at all, wherever the program is killed. A file that is left behind then has a fixed name, and the
+//! next change removes it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_policy::levels::FileName;
 use nix::libc;
 
-use crate::cgroup_path::CgroupPath;
 use crate::failure::Failure;
 
 const LOCK: &str = ".ipaddrctl.lock";
@@ -26,18 +27,20 @@ pub struct Store {
 
 /// A file that is to be written.
 pub struct NewFile {
+    /// Which one.
     pub name: FileName,
+    /// What it is to hold.
     pub text: String,
-    /// What it replaces: a text that assigns nothing.
+    /// The text that it replaces, which assigns nothing.
     pub old: Option<Vec<u8>>,
 }
 
 impl Store {
     /// Makes the directory if need be, and waits for others to be done with it.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
-        make_folders(directory)?;
+        make_directories(directory)?;
         let path = directory.join(LOCK);
-        // Not for others to read: whoever can open it can keep it locked.
+        // Not readable by others: whoever can open it can keep it locked.
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
@@ -54,28 +57,28 @@ impl Store {
 
     /// Writes the files of a cgroup, all of them or none.
     pub fn write(&self, cgroup: &CgroupPath, files: &[NewFile]) -> Result<(), Failure> {
-        let folder = cgroup.folder(&self.directory);
-        let made = make_folders(&folder)?;
-        let written = write_all(&folder, files);
+        let own = cgroup.directory_in(&self.directory);
+        let made = make_directories(&own)?;
+        let written = write_all(&own, files);
         if written.is_err() {
-            for folder in made.iter().rev() {
-                // Where somebody else has put something meanwhile, it stays.
-                let _ = fs::remove_dir(folder);
+            for directory in made.iter().rev() {
+                // It stays where somebody else has put something into it meanwhile.
+                let _ = fs::remove_dir(directory);
             }
         }
         written
     }
 
-    /// Removes the files of a cgroup, and its folder if that is empty then.
+    /// Removes the files of a cgroup, and its directory if that is empty then.
     pub fn remove(&self, cgroup: &CgroupPath) -> Result<(), Failure> {
-        let folder = cgroup.folder(&self.directory);
+        let own = cgroup.directory_in(&self.directory);
         for name in FileName::ALL {
-            remove(&folder.join(unfinished(name)))?;
-            remove(&folder.join(name.as_str()))?;
+            remove(&own.join(unfinished(name)))?;
+            remove(&own.join(name.as_str()))?;
         }
-        sync_folder(&folder)?;
-        if folder != self.directory && fs::remove_dir(&folder).is_ok() {
-            sync_folder(parent(&folder))?;
+        sync_directory(&own)?;
+        if own != self.directory && fs::remove_dir(&own).is_ok() {
+            sync_directory(parent(&own))?;
         }
         Ok(())
     }
@@ -86,25 +89,25 @@ pub fn unfinished(name: FileName) -> String {
     format!(".{}.new", name.as_str())
 }
 
-fn write_all(folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
-    // Under the lock, so they are of somebody who was killed.
+fn write_all(directory: &Path, files: &[NewFile]) -> Result<(), Failure> {
+    // Nobody else has the lock, so they are left from a change that was killed.
     for name in FileName::ALL {
-        remove(&folder.join(unfinished(name)))?;
+        remove(&directory.join(unfinished(name)))?;
     }
     for file in files {
-        let path = folder.join(unfinished(file.name));
+        let path = directory.join(unfinished(file.name));
         if let Err(error) = write_unfinished(&path, file.text.as_bytes()) {
-            undo(folder, files, 0);
+            undo(directory, files, 0);
             return Err(failed(&path, &error));
         }
     }
     for (index, file) in files.iter().enumerate() {
-        if let Err(failure) = put_in_place(folder, file) {
-            undo(folder, files, index);
+        if let Err(failure) = put_in_place(directory, file) {
+            undo(directory, files, index);
             return Err(failure);
         }
     }
-    sync_folder(folder)
+    sync_directory(directory)
 }
 
 /// A whole new file, mode 0644 whatever the umask, on the disk.
@@ -119,10 +122,10 @@ fn write_unfinished(path: &Path, text: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn put_in_place(folder: &Path, file: &NewFile) -> Result<(), Failure> {
+fn put_in_place(directory: &Path, file: &NewFile) -> Result<(), Failure> {
     let (from, to) = (
-        folder.join(unfinished(file.name)),
-        folder.join(file.name.as_str()),
+        directory.join(unfinished(file.name)),
+        directory.join(file.name.as_str()),
     );
     if file.old.is_some() {
         return fs::rename(&from, &to).map_err(|error| failed(&to, &error));
@@ -136,11 +139,12 @@ fn put_in_place(folder: &Path, file: &NewFile) -> Result<(), Failure> {
     }
 }
 
-/// Takes back the first `count` files, and what is unfinished; the reason is said by the caller.
-fn undo(folder: &Path, files: &[NewFile], count: usize) {
+/// Takes back the first `count` files and what is unfinished, as well as it can: the caller reports
+/// why.
+fn undo(directory: &Path, files: &[NewFile], count: usize) {
     for (index, file) in files.iter().enumerate() {
-        let unfinished = folder.join(unfinished(file.name));
-        let path = folder.join(file.name.as_str());
+        let unfinished = directory.join(unfinished(file.name));
+        let path = directory.join(file.name.as_str());
         let _ = remove_if_there(&unfinished);
         match &file.old {
             _ if index >= count => {}
@@ -155,10 +159,10 @@ fn undo(folder: &Path, files: &[NewFile], count: usize) {
     }
 }
 
-/// Makes a folder, and those above it, mode 0755 whatever the umask and on the disk; returns those
+/// Makes a directory, and those above it, mode 0755 whatever the umask and on the disk; returns those
 /// that weren't there.
-fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut missing: Vec<_> = folder
+fn make_directories(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut missing: Vec<_> = directory
         .ancestors()
         .take_while(|path| !path.is_dir())
         .collect();
@@ -172,7 +176,7 @@ fn make_folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
         fs::set_permissions(path, Permissions::from_mode(0o755))
             .map_err(|error| failed(path, &error))?;
-        sync_folder(parent(path))?;
+        sync_directory(parent(path))?;
         made.push(path.to_owned());
     }
     Ok(made)
@@ -182,8 +186,8 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-fn sync_folder(path: &Path) -> Result<(), Failure> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
+fn sync_directory(path: &Path) -> Result<(), Failure> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
     synced.map_err(|error| failed(path, &error))
 }
 

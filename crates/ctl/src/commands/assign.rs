@@ -3,6 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::level_files::Disk;
+use ipaddr_host::reader::Reader;
+use ipaddr_host::settings;
+use ipaddr_host::tree;
 use ipaddr_policy::levels::{FileName, Files, LevelFile};
 use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::text::Shown;
@@ -10,13 +15,8 @@ use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family};
 
 use crate::addresses::{self, Summary};
-use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::files::Disk;
-use crate::reader::Reader;
-use crate::settings;
 use crate::store::{NewFile, Store};
-use crate::tree;
 
 /// Assigns addresses to a cgroup.
 pub fn run(
@@ -53,7 +53,7 @@ pub fn run(
     Ok(Outcome::Fine)
 }
 
-/// A cgroup whose folder would lie where another's file has to be.
+/// Refuses a cgroup whose directory would be where another's file has to be.
 fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
     let taken = |level: &[u8]| {
         FileName::ALL
@@ -62,13 +62,13 @@ fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
     };
     if cgroup.levels().any(taken) {
         return Err(Failure::Invalid(format!(
-            "{cgroup}: a level has the name of a file, so its folder can't be made"
+            "{cgroup}: a level has the name of a file, so its directory can't be made"
         )));
     }
     Ok(())
 }
 
-/// What stands for a family that has no other address here.
+/// Words for a family that has no other address among the arguments.
 const WORDS: [&str; 2] = ["none", "loopback"];
 
 /// The lists that the arguments come to, for one family or both.
@@ -133,7 +133,7 @@ impl Target<'_> {
     fn unassigned(&self, family: Family) -> Result<Option<Vec<u8>>, Failure> {
         let file = self.cgroup.own_file(self.directory, FileName::List(family));
         let mut disk = Disk::default();
-        // What is wrong with it is said with the levels.
+        // A mistake in it is found with the levels.
         let Ok(Some(text)) = disk.read(&file) else {
             return Ok(None);
         };
@@ -157,25 +157,17 @@ impl Target<'_> {
     fn check_levels(&self, files: &[NewFile]) -> Result<(), Failure> {
         let mut reader = Reader::default();
         self.check_levels_of(self.cgroup, files, &mut reader)?;
-        if !self.cgroup.folder(self.directory).is_dir() {
+        if !self.cgroup.directory_in(self.directory).is_dir() {
             return Ok(());
         }
-        tree::walk(
-            self.directory,
-            self.cgroup.clone(),
-            &mut |folder| match folder {
-                Ok(folder) => {
-                    if FileName::ALL
-                        .into_iter()
-                        .any(|name| folder.has(name.as_str()))
-                    {
-                        self.check_levels_of(&folder.cgroup, files, &mut reader)?;
-                    }
-                    Ok(())
-                }
-                Err((path, error)) => Err(Failure::system(path.display(), &error)),
-            },
-        )
+        tree::walk(self.directory, self.cgroup.clone(), &mut |level| {
+            let level = level?;
+            let has_policy = |name: FileName| level.has(name.as_str());
+            if FileName::ALL.into_iter().any(has_policy) {
+                self.check_levels_of(&level.cgroup, files, &mut reader)?;
+            }
+            Ok(())
+        })
     }
 
     fn check_levels_of(
@@ -185,22 +177,21 @@ impl Target<'_> {
         reader: &mut Reader,
     ) -> Result<(), Failure> {
         let given = cgroup.given(self.directory);
-        let as_it_is = reader.read(&given, &mut Disk::default(), |_, _| ());
-        as_it_is.map_err(Failure::Unusable)?;
+        reader.read(&given, &mut Disk::default(), |_, _| ())?;
         let mut would_be = WouldBe {
             disk: Disk::default(),
             depth: self.cgroup.depth(),
             new,
         };
         let as_it_would_be = reader.read(&given, &mut would_be, |_, _| ());
-        as_it_would_be.map_err(Failure::NotPermitted)
+        as_it_would_be.map_err(|error| Failure::NotPermitted(error.to_string()))
     }
 }
 
 /// The files as they would be.
 struct WouldBe<'a> {
     disk: Disk,
-    /// Where the new ones are to lie.
+    /// The level of the new ones.
     depth: usize,
     new: &'a [NewFile],
 }
@@ -218,7 +209,7 @@ impl Files for WouldBe<'_> {
     }
 
     fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
-        // Those that aren't there are made.
+        // Missing directories down to the new files' are going to be made.
         Ok(self.disk.has_directory(file)? || file.depth <= self.depth)
     }
 }

@@ -9,18 +9,18 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::level_files::Disk;
+use ipaddr_host::reader::{Reader, UnusablePolicy};
+use ipaddr_host::settings;
+use ipaddr_host::tree::{self, LevelDirectory};
 use ipaddr_policy::levels::{BadDirectory, BadFile, FileName, Files, LevelFile, Levels};
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Family, Policy};
 
-use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::files::Disk;
 use crate::mistakes;
-use crate::reader::Reader;
-use crate::settings;
-use crate::tree::{self, Folder};
 use warnings::Machine;
 
 /// Checks a whole policy directory.
@@ -29,18 +29,16 @@ pub fn run(directory: Option<&Path>, strict: bool) -> Result<Outcome, Failure> {
     std::fs::read_dir(&directory).map_err(|error| Failure::system(directory.display(), &error))?;
     let mut check = Check {
         report: Report::new(),
-        machine: Machine::look()?,
+        machine: Machine::inspect()?,
         reader: Reader::default(),
         disk: Disk::default(),
         levels: Vec::new(),
         policies: 0,
     };
-    tree::walk(&directory, CgroupPath::root(), &mut |folder| match folder {
-        Ok(folder) => check.folder(&directory, &folder),
-        // What lies in it the library can't read either, where it is asked to.
-        Err((path, error)) => check
-            .report
-            .mistake(format_args!("{}: {error}", path.display())),
+    tree::walk(&directory, CgroupPath::root(), &mut |found| match found {
+        Ok(found) => check.level(&directory, &found),
+        // The library can't read the files in it either.
+        Err(unreadable) => check.report.mistake(unreadable),
     })?;
     let policies = check.policies;
     let Report {
@@ -59,7 +57,7 @@ pub fn run(directory: Option<&Path>, strict: bool) -> Result<Outcome, Failure> {
     Ok(if found { Outcome::Found } else { Outcome::Fine })
 }
 
-/// Says what is found, one line each, and counts it.
+/// Prints what is found, a line each, and counts it.
 struct Report {
     out: BufWriter<StdoutLock<'static>>,
     is_colored: bool,
@@ -105,7 +103,7 @@ struct Level {
     texts: [Option<Vec<u8>>; 3],
     /// Whether this level or one around it has a mistake: conflicts with it would be no news.
     has_mistake: bool,
-    /// Where its SNAT rules lead, and where they are written.
+    /// The sources of its SNAT rules, and where they are written.
     sources: Vec<(IpAddr, String)>,
 }
 
@@ -114,28 +112,28 @@ struct Check {
     machine: Machine,
     reader: Reader,
     disk: Disk,
-    /// From the root inward, those around the folder that is looked at.
+    /// From the root inward, down to the level that is being checked.
     levels: Vec<Level>,
     policies: usize,
 }
 
 impl Check {
-    fn folder(&mut self, directory: &Path, folder: &Folder) -> Result<(), Failure> {
-        let depth = folder.cgroup.depth();
+    fn level(&mut self, directory: &Path, found: &LevelDirectory) -> Result<(), Failure> {
+        let depth = found.cgroup.depth();
         self.levels.truncate(depth);
         let has_mistake = self.levels.last().is_some_and(|outer| outer.has_mistake);
         let mut level = Level {
             has_mistake,
             ..Level::default()
         };
-        self.machine.warn_of_folder(folder, &mut self.report)?;
+        self.machine.warn_of_directory(found, &mut self.report)?;
         let mistakes_before = self.report.mistakes;
-        self.trust(directory, &folder.cgroup)?;
-        self.no_levels(directory, folder)?;
+        self.trust(directory, &found.cgroup)?;
+        self.no_levels(directory, found)?;
         for (name, slot) in FileName::ALL.into_iter().zip(&mut level.texts) {
-            if folder.has(name.as_str()) {
-                let file = folder.cgroup.own_file(directory, name);
-                *slot = self.file(&file, &folder.path.join(name.as_str()))?;
+            if found.has(name.as_str()) {
+                let file = found.cgroup.own_file(directory, name);
+                *slot = self.file(&file, &found.path.join(name.as_str()))?;
             }
         }
         level.has_mistake |= self.report.mistakes > mistakes_before;
@@ -143,16 +141,16 @@ impl Check {
         let may_be_in_conflict = has_policy && !level.has_mistake;
         self.levels.push(level);
         if may_be_in_conflict {
-            self.conflicts(directory, &folder.cgroup)?;
+            self.conflicts(directory, &found.cgroup)?;
         }
         if has_policy {
             self.policies += 1;
-            self.machine.warn_of_cgroup(folder, &mut self.report)?;
+            self.machine.warn_of_cgroup(found, &mut self.report)?;
         }
         Ok(())
     }
 
-    /// Whether others can change what lies in a level's directory.
+    /// Reports a level's directory in which others can change files.
     fn trust(&mut self, directory: &Path, cgroup: &CgroupPath) -> Result<(), Failure> {
         let file = cgroup.own_file(directory, FileName::Rules);
         match self.disk.has_directory(&file) {
@@ -161,21 +159,21 @@ impl Check {
         }
     }
 
-    /// What is in the place of a level's directory: a link that leads nowhere, or a file with the
-    /// name of a cgroup.
-    fn no_levels(&mut self, directory: &Path, folder: &Folder) -> Result<(), Failure> {
-        for name in &folder.files {
+    /// Reports what is in the place of a level's directory: a link that leads nowhere, or a file with
+    /// the name of a cgroup.
+    fn no_levels(&mut self, directory: &Path, found: &LevelDirectory) -> Result<(), Failure> {
+        for name in &found.files {
             let is_policy = FileName::ALL.iter().any(|known| name == known.as_str());
-            let inner = folder.cgroup.child(name);
+            let inner = found.cgroup.child(name);
             let is_level = self.machine.has_cgroup(&inner) == Some(true);
-            if !is_policy && (is_level || folder.path.join(name).is_symlink()) {
+            if !is_policy && (is_level || found.path.join(name).is_symlink()) {
                 self.trust(directory, &inner)?;
             }
         }
         Ok(())
     }
 
-    /// The text of a file, if it can be used; what is wrong with it by itself is said.
+    /// The text of a file, if it can be used; reports what is wrong with it by itself.
     fn file(&mut self, file: &LevelFile<'_>, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         let text = match self.disk.read(file) {
             Ok(None) => return Ok(None),
@@ -202,8 +200,8 @@ impl Check {
         Ok(Some(text))
     }
 
-    /// Holds the innermost level to those around it, one file after the other: a read stops at the
-    /// first that is in conflict.
+    /// Checks the innermost level against those around it, one file after the other: a read stops at
+    /// the first that is in conflict.
     fn conflicts(&mut self, directory: &Path, cgroup: &CgroupPath) -> Result<(), Failure> {
         let depth = cgroup.depth();
         let texts = self.levels[depth].texts.clone();
@@ -212,7 +210,7 @@ impl Check {
             let prefix = format!("{}:", Shown(cgroup.own_file(directory, name)));
             let found = mistakes::each(text, |text, _| {
                 self.levels[depth].texts[index] = Some(text.to_vec());
-                let message = self.read(directory, cgroup, |_, _| ()).err()?;
+                let message = self.read(directory, cgroup, |_, _| ()).err()?.to_string();
                 // Not what a list lacks without the lines that were in conflict.
                 let (line, why) = message.strip_prefix(&prefix)?.split_once(": ")?;
                 let line = line
@@ -281,7 +279,7 @@ impl Check {
         directory: &Path,
         cgroup: &CgroupPath,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
-    ) -> Result<R, String> {
+    ) -> Result<R, UnusablePolicy> {
         let mut texts = Texts(&self.levels);
         self.reader.read(&cgroup.given(directory), &mut texts, then)
     }

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use ipaddr_host::library::Library;
+use ipaddr_host::reader::Reader;
 use ipaddr_policy::errno::Errno;
 use ipaddr_policy::judge::{deciding, judge, judge_address, reached};
 use ipaddr_policy::levels::Levels;
@@ -15,18 +17,16 @@ use ipaddr_policy::{Family, Policy, Request, Verdict};
 use crate::addresses::{self, Summary};
 use crate::cli::{self, Call};
 use crate::failure::{Failure, Outcome};
-use crate::latched::Library;
-use crate::reader::Reader;
-use crate::subject::Subject;
+use crate::subject;
 
 /// Says what would become of a call.
 pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<Outcome, Failure> {
-    let subject = Subject::new(policy, subject.cgroup, subject.pid)?;
-    let asked = Asked::new(call);
+    let subject = subject::choose(policy, subject.cgroup, subject.pid)?;
+    let question = Question::new(call);
     let mut reader = Reader::default();
     let explained = subject.read(&mut reader, |policy, levels| {
-        let verdict = judge(policy, asked.request);
-        (verdict, asked.explain(policy, levels, verdict))
+        let verdict = judge(policy, question.request);
+        (verdict, question.explain(policy, levels, verdict))
     });
     let (verdict, lines) = explained.map_err(|mistake| {
         Failure::Unusable(format!("{mistake}; every use of IPv4 and IPv6 is refused"))
@@ -50,7 +50,7 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
         }
         Some(Library::Free | Library::Latched(_)) | None => {}
     }
-    Ok(match (verdict, asked.request) {
+    Ok(match (verdict, question.request) {
         (Verdict::Deny(_), _) | (Verdict::Rewrite(_), Request::ConnectBound { .. }) => {
             Outcome::Found
         }
@@ -58,8 +58,8 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
     })
 }
 
-/// A call, as it is asked about and as it is judged.
-struct Asked {
+/// A call, as the command line has it and as it is judged.
+struct Question {
     text: String,
     request: Request,
     chain: Chain,
@@ -67,7 +67,7 @@ struct Asked {
     is_mapped: bool,
 }
 
-impl Asked {
+impl Question {
     fn new(call: &Call) -> Self {
         match *call {
             Call::Bind { local, v6only } => Self {
@@ -166,7 +166,7 @@ impl Asked {
         reached(policy, request).filter(|remote| *remote != self.request.asked())
     }
 
-    /// Whose assignments count.
+    /// The families whose assignments count.
     fn families(&self, policy: &Policy<'_>) -> Vec<Family> {
         match self.request {
             Request::Accept { .. } => Vec::new(),
@@ -188,7 +188,7 @@ impl Asked {
         }
     }
 
-    /// What the rules say; where the assignment refuses already, they are not what does.
+    /// What the rules say; they may refuse what the assignment refuses already.
     fn rule(&self, policy: &Policy<'_>) -> String {
         let decision = deciding(policy, self.request);
         let says = match decision {

@@ -1,22 +1,23 @@
 //! `ipaddrctl ps`
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::error::Unreadable;
+use ipaddr_host::level_files::Disk;
+use ipaddr_host::library::{self, Inspection, Library};
+use ipaddr_host::process::Process;
+use ipaddr_host::process::mappings::LIBRARY;
+use ipaddr_host::reader::Reader;
+use ipaddr_host::settings;
 use nix::libc::{S_ISGID, S_ISUID};
 
 use crate::addresses;
-use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::files::Disk;
-use crate::latched::{self, Library};
-use crate::process::{LIBRARY, Process};
-use crate::reader::Reader;
-use crate::settings;
 
 /// Lists the processes that have the library, and those that should and have not.
 pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
@@ -25,7 +26,7 @@ pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
         reader: Reader::default(),
         known: HashMap::new(),
     };
-    let processes = Process::all().map_err(|error| Failure::system("/proc", &error))?;
+    let processes = Process::all()?;
     let rows: Vec<_> = processes
         .into_iter()
         .filter(|process| process.pid != std::process::id() && process.runs_a_program())
@@ -48,7 +49,7 @@ struct Restricted {
 }
 
 impl Restricted {
-    /// Whether a process of the cgroup is to be held; one whose policy can't be used is to be, too.
+    /// Whether a process of the cgroup is to be restricted; also where its policy can't be used.
     fn has(&mut self, cgroup: &CgroupPath) -> bool {
         if let Some(&known) = self.known.get(cgroup) {
             return known;
@@ -57,7 +58,7 @@ impl Restricted {
         let is_free = self.reader.read(&given, &mut Disk::default(), |policy, _| {
             policy.is_unassigned()
         });
-        let has = is_free != Ok(true);
+        let has = !is_free.unwrap_or(false);
         self.known.insert(cgroup.clone(), has);
         has
     }
@@ -81,7 +82,10 @@ impl Row {
     fn of(process: Process, restricted: &mut Restricted) -> Option<Self> {
         let cgroup = process.cgroup(settings::cgroup_controller().as_deref());
         let is_restricted = cgroup.as_ref().is_ok_and(|cgroup| restricted.has(cgroup));
-        let (found, version) = latched::look(process);
+        let Inspection {
+            library: found,
+            version,
+        } = library::inspect(process);
         let in_vain = match found {
             Library::NotLoaded | Library::Unknown(_) => false,
             Library::Free => is_restricted,
@@ -96,7 +100,7 @@ impl Row {
             Library::Latched(text) => ("yes", addresses::latched(&text), false),
             Library::Hidden(why) => ("yes", format!("? ({why})"), false),
         };
-        // It may have ended meanwhile, and what is known of it be of no account.
+        // Where it has ended meanwhile, what was found isn't right.
         process.runs_a_program().then_some(())?;
         let cells = [
             process.pid.to_string(),
@@ -112,15 +116,16 @@ impl Row {
 
 /// Why a process hasn't the library, where it can be told.
 fn why_not(process: Process) -> String {
-    let executable = process.path("exe");
-    let mode = fs::metadata(&executable).map_or(0, |metadata| metadata.mode());
+    let mode = process.executable().map_or(0, |program| program.mode());
     let auxiliary = process.auxiliary();
     let preload = process.environment().map(|environment| {
         let preload = environment.get("LD_PRELOAD").unwrap_or_default();
         preload.windows(LIBRARY.len()).any(|name| name == LIBRARY)
     });
     let why = match (auxiliary, preload) {
-        (Err(error), _) | (_, Err(error)) => return format!("- ({error})"),
+        (Err(Unreadable { error, .. }), _) | (_, Err(Unreadable { error, .. })) => {
+            return format!("- ({error})");
+        }
         (Ok(auxiliary), _) if auxiliary.base == 0 => "static program",
         (Ok(auxiliary), _) if auxiliary.secure && mode & (S_ISUID | S_ISGID) != 0 => {
             "set-user-ID or set-group-ID program"

@@ -3,28 +3,28 @@
 use std::io::Write;
 use std::path::Path;
 
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::process::Process;
+use ipaddr_host::settings;
 use ipaddr_policy::levels::FileName;
 
-use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::process::Process;
-use crate::settings;
 use crate::store::Store;
 
 /// Removes what a cgroup has, or says what would be removed.
 pub fn run(policy: Option<&Path>, cgroup: &CgroupPath, yes: bool) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
-    let folder = cgroup.folder(&directory);
+    let own = cgroup.directory_in(&directory);
     let there = FileName::ALL
         .into_iter()
-        .map(|name| folder.join(name.as_str()))
+        .map(|name| own.join(name.as_str()))
         .filter(|path| path.symlink_metadata().is_ok());
     let there: Vec<_> = there.collect();
     let mut out = anstream::stdout().lock();
     if there.is_empty() {
-        let folder = folder.display();
         return Err(Failure::System(format!(
-            "{cgroup}: there is no policy of its own in {folder}"
+            "{cgroup}: there is no policy of its own in {}",
+            own.display()
         )));
     }
     if yes {
@@ -55,7 +55,7 @@ pub fn run(policy: Option<&Path>, cgroup: &CgroupPath, yes: bool) -> Result<Outc
 /// How many processes are in a cgroup or in one inside it.
 fn running(cgroup: &CgroupPath) -> Result<usize, Failure> {
     let controller = settings::cgroup_controller();
-    let processes = Process::all().map_err(|error| Failure::system("/proc", &error))?;
+    let processes = Process::all()?;
     let is_in = |process: &Process| {
         let own = process.cgroup(controller.as_deref());
         own.is_ok_and(|own| cgroup.holds(&own)) && process.runs_a_program()

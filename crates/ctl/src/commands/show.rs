@@ -3,6 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::error::Unreadable;
+use ipaddr_host::library::Library;
+use ipaddr_host::reader::{Reader, UnusablePolicy};
+use ipaddr_host::subject::{Running, Subject};
 use ipaddr_policy::latch::Latch;
 use ipaddr_policy::levels::{FileName, Levels, Place};
 use ipaddr_policy::text::{Printable, Shown};
@@ -10,11 +15,9 @@ use ipaddr_policy::{Assignment, Family, Policy};
 use serde_json::{Value, json};
 
 use crate::addresses::{self, Summary};
-use crate::cgroup_path::CgroupPath;
 use crate::failure::{Failure, Outcome};
-use crate::latched::Library;
-use crate::reader::Reader;
-use crate::subject::{FoundFile, Running, Subject};
+use crate::level_text::LevelText;
+use crate::subject;
 
 /// The variables that a process may have, in the order in which they are shown.
 const VARIABLES: [&str; 6] = [
@@ -33,7 +36,7 @@ pub fn run(
     pid: Option<u32>,
     as_json: bool,
 ) -> Result<Outcome, Failure> {
-    let subject = Subject::new(policy, cgroup, pid)?;
+    let subject = subject::choose(policy, cgroup, pid)?;
     let mut reader = Reader::default();
     let effective = subject.read(&mut reader, Effective::new);
     if as_json {
@@ -41,7 +44,7 @@ pub fn run(
     } else {
         print_text(&subject, effective.as_ref().ok())?;
     }
-    effective.map_err(Failure::Unusable)?;
+    effective?;
     if !as_json && let Some(latch) = subject.latch() {
         let anew = subject.read_anew(&mut reader, |policy, _| Shown(Latch(policy)).to_string());
         if anew.as_deref().map(str::as_bytes) != Ok(latch) {
@@ -55,7 +58,7 @@ pub fn run(
     Ok(Outcome::Fine)
 }
 
-/// What all levels come to.
+/// The policy that results from all levels.
 struct Effective {
     families: [(Assignment, Option<String>); 2],
 }
@@ -82,7 +85,7 @@ fn print_text(subject: &Subject, effective: Option<&Effective>) -> io::Result<()
         print_process(&mut out, subject, running)?;
     }
     writeln!(out, "cgroup {}", subject.cgroup)?;
-    let files = subject.files();
+    let files = LevelText::of(subject);
     for (index, family) in FAMILIES.into_iter().enumerate() {
         if let Some((assignment, from)) = effective.map(|effective| &effective.families[index]) {
             write!(out, "{}: {}", family.name(), Summary(assignment, family))?;
@@ -111,7 +114,9 @@ fn print_process(out: &mut impl Write, subject: &Subject, running: &Running) -> 
     )?;
     writeln!(out, "library: {}", library(running))?;
     match &running.environment {
-        Err(why) => writeln!(out, "variables: ? ({why})")?,
+        Err(Unreadable { error, .. }) => {
+            writeln!(out, "variables: ? (its environment: {error})")?;
+        }
         Ok(_) => {
             for name in VARIABLES {
                 if let Some(value) = subject.variable(name) {
@@ -135,7 +140,7 @@ fn library(running: &Running) -> String {
     }
 }
 
-fn print_lines(out: &mut impl Write, files: &[FoundFile], name: FileName) -> io::Result<()> {
+fn print_lines(out: &mut impl Write, files: &[LevelText], name: FileName) -> io::Result<()> {
     for file in files.iter().filter(|file| file.name == name) {
         for (number, line) in file.lines() {
             writeln!(
@@ -149,8 +154,8 @@ fn print_lines(out: &mut impl Write, files: &[FoundFile], name: FileName) -> io:
     Ok(())
 }
 
-fn print_json(subject: &Subject, effective: Result<&Effective, &String>) -> io::Result<()> {
-    let files = subject.files();
+fn print_json(subject: &Subject, effective: Result<&Effective, &UnusablePolicy>) -> io::Result<()> {
+    let files = LevelText::of(subject);
     let mut value = json!({
         "cgroup": subject.cgroup.to_string(),
         "policy_directory": subject.directory.to_string_lossy(),
@@ -162,7 +167,7 @@ fn print_json(subject: &Subject, effective: Result<&Effective, &String>) -> io::
             value["ipv4"] = family_json(Family::Ipv4, ipv4);
             value["ipv6"] = family_json(Family::Ipv6, ipv6);
         }
-        Err(mistake) => value["mistake"] = json!(mistake),
+        Err(mistake) => value["mistake"] = json!(mistake.to_string()),
     }
     if let Some(running) = &subject.running {
         value["process"] = process_json(subject, running);
@@ -170,7 +175,7 @@ fn print_json(subject: &Subject, effective: Result<&Effective, &String>) -> io::
     writeln!(io::stdout().lock(), "{value:#}")
 }
 
-fn file_json(file: &FoundFile) -> Value {
+fn file_json(file: &LevelText) -> Value {
     let lines = file
         .lines()
         .map(|(line, text)| json!({"line": line, "text": text}));
@@ -207,8 +212,8 @@ fn process_json(subject: &Subject, running: &Running) -> Value {
         Library::NotLoaded => (Some(false), None, None),
         Library::Free => (Some(true), None, None),
         Library::Latched(text) => (Some(true), Some(String::from_utf8_lossy(text)), None),
-        Library::Hidden(why) => (Some(true), None, Some(why)),
-        Library::Unknown(why) => (None, None, Some(why)),
+        Library::Hidden(why) => (Some(true), None, Some(why.to_string())),
+        Library::Unknown(why) => (None, None, Some(why.to_string())),
     };
     json!({
         "pid": running.process.pid,

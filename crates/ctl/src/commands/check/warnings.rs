@@ -4,6 +4,10 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::hierarchy::Hierarchy;
+use ipaddr_host::settings;
+use ipaddr_host::tree::LevelDirectory;
 use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::levels::FileName;
 use ipaddr_policy::list::{self, Separator};
@@ -11,16 +15,12 @@ use ipaddr_policy::{Assignment, Family};
 use nix::libc::{S_IROTH, S_IWGRP, S_IXOTH};
 
 use super::Report;
-use crate::cgroup_path::CgroupPath;
 use crate::failure::Failure;
-use crate::hierarchy::Hierarchy;
 use crate::interfaces::Interfaces;
-use crate::settings;
 use crate::store;
-use crate::tree::Folder;
 
-/// As many letters may be wrong in a name that is taken for a mistyped one.
-const MOST_WRONG: usize = 3;
+/// How many letters may be wrong in a name that is taken for a mistyped one.
+const MAX_WRONG: usize = 3;
 
 /// The machine that the policies are for: this one.
 pub struct Machine {
@@ -32,7 +32,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn look() -> Result<Self, Failure> {
+    /// Asks the kernel for its interfaces and its cgroups.
+    pub fn inspect() -> Result<Self, Failure> {
         let interfaces = Interfaces::read();
         Ok(Self {
             interfaces: interfaces.map_err(|error| Failure::system("the interfaces", &error))?,
@@ -47,27 +48,35 @@ impl Machine {
     }
 
     /// Warns of a cgroup that isn't there.
-    pub fn warn_of_cgroup(&self, folder: &Folder, report: &mut Report) -> Result<(), Failure> {
-        if self.has_cgroup(&folder.cgroup) == Some(false) {
-            let cgroup = &folder.cgroup;
+    pub fn warn_of_cgroup(
+        &self,
+        level: &LevelDirectory,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        if self.has_cgroup(&level.cgroup) == Some(false) {
+            let cgroup = &level.cgroup;
             report.warning(format_args!(
                 "{}: there is no cgroup {cgroup}",
-                folder.path.display()
+                level.path.display()
             ))?;
         }
         Ok(())
     }
 
-    /// Warns of a folder's permissions, and of files in it that nothing reads.
-    pub fn warn_of_folder(&self, folder: &Folder, report: &mut Report) -> Result<(), Failure> {
+    /// Warns of a directory's permissions, and of files in it that nothing reads.
+    pub fn warn_of_directory(
+        &self,
+        level: &LevelDirectory,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let access = Access {
             needed: S_IXOTH,
             expected: "0755",
         };
-        access.warn(&folder.path, &folder.metadata, report)?;
-        for name in folder.files.iter().filter_map(|name| name.to_str()) {
+        access.warn(&level.path, &level.metadata, report)?;
+        for name in level.files.iter().filter_map(|name| name.to_str()) {
             if let Some(why) = no_policy(name) {
-                report.warning(format_args!("{}: {why}", folder.path.join(name).display()))?;
+                report.warning(format_args!("{}: {why}", level.path.join(name).display()))?;
             }
         }
         Ok(())
@@ -119,7 +128,7 @@ pub fn of_permissions(
     access.warn(path, metadata, report)
 }
 
-/// What a file or folder is expected to allow to whom.
+/// The permissions that a file or directory is expected to have.
 struct Access {
     /// To others, or their processes can't read their policy.
     needed: u32,
@@ -169,7 +178,7 @@ fn no_policy(name: &str) -> Option<String> {
         .into_iter()
         .map(FileName::as_str)
         .min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
-    let is_near = strsim::damerau_levenshtein(nearest, name) <= MOST_WRONG;
+    let is_near = strsim::damerau_levenshtein(nearest, name) <= MAX_WRONG;
     (is_near || name.starts_with("ipaddr."))
         .then(|| format!("nothing reads a file of this name: expected {nearest}"))
 }

@@ -1,6 +1,8 @@
-//! Policies, read by the code that the library reads them by, in as much memory.
+//! Reads policies, by the code by which the library reads them and in as much memory.
 
 use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
 
 use ipaddr_policy::levels::{self, Files, Given, Levels, Mistakes};
 use ipaddr_policy::rules::index::Entry;
@@ -9,13 +11,27 @@ use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile};
 use ipaddr_policy::text::{Shown, Text};
 use ipaddr_policy::{Assignment, Policy};
 
+/// Why a policy can't be used: the first mistake, in the library's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusablePolicy(String);
+
+impl fmt::Display for UnusablePolicy {
+    /// `PLACE: what is wrong: expected …`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for UnusablePolicy {}
+
 /// Memory for one policy, to be used again and again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Reader {
     level: Level,
     rules: RuleMemory,
 }
 
+#[derive(Debug)]
 struct Level(Box<Assignment>);
 
 impl Default for Level {
@@ -24,6 +40,7 @@ impl Default for Level {
     }
 }
 
+#[derive(Debug)]
 struct RuleMemory {
     files: Vec<RuleFile>,
     rules: Vec<Rule>,
@@ -57,28 +74,28 @@ impl RuleMemory {
 }
 
 impl Reader {
-    /// Reads every level, and hands what they come to to `then`.
+    /// Reads every level, and calls `then` with the policy that results and where it comes from.
     ///
     /// # Errors
-    /// The first mistake, as the library logs it.
+    /// The policy can't be used.
     pub fn read<R>(
         &mut self,
         given: &Given<'_>,
         files: &mut impl Files,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
-    ) -> Result<R, String> {
+    ) -> Result<R, UnusablePolicy> {
         let mistake = Mistake::default();
         let mut policy = Policy::UNASSIGNED;
         let (level, rules) = (&mut self.level.0, self.rules.builder());
         let levels = levels::read(given, files, &mistake, level, &mut policy, rules);
         let Ok(levels) = levels else {
-            return Err(mistake.0.take());
+            return Err(UnusablePolicy(mistake.0.take()));
         };
         policy.rules = levels.rules.as_ref();
         Ok(then(&policy, &levels))
     }
 
-    /// For one file of rules.
+    /// Memory for the rules of one file.
     pub fn builder(&mut self) -> Builder<'_> {
         self.rules.builder()
     }

@@ -1,5 +1,7 @@
-//! The files of the levels, read as the library's `src/process/level_file.rs` reads them: what that refuses
-//! is refused here.
+//! The files of a policy's levels.
+//!
+//! What may be used is decided in [`ipaddr_policy::trust`]; here is asked what stat(2) says, in the
+//! order in which the library asks (`src/process/level_file.rs`), so both name the same problem.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -15,10 +17,10 @@ use nix::libc;
 use nix::sys::statvfs::{self, FsFlags, Statvfs};
 
 /// Reads them from the disk.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Disk {
     text: Vec<u8>,
-    /// Of the last file whose text was read.
+    /// What stat(2) says of the last file whose text was read.
     pub metadata: Option<Metadata>,
 }
 
@@ -62,7 +64,7 @@ impl Files for Disk {
             return Ok(false);
         };
         let trusted = trusted(file)?;
-        // Whose the link to the policy directory itself is makes no difference.
+        // Who owns a link to the policy directory itself makes no difference.
         if entry.is_link() && file.depth > 0 {
             trusted.judge_owner(entry)?;
         }
@@ -112,9 +114,9 @@ fn is_read_only(mount: Statvfs) -> bool {
     mount.flags().contains(FsFlags::ST_RDONLY)
 }
 
-/// A path that a [`LevelFile`] gives in parts; without slashes at its end, with which lstat(2) would
+/// A path that a [`LevelFile`] has in parts. Without slashes at its end: with them lstat(2) would
 /// follow a symbolic link.
-pub fn path<'a>(parts: impl Iterator<Item = &'a [u8]>) -> PathBuf {
+fn path<'a>(parts: impl Iterator<Item = &'a [u8]>) -> PathBuf {
     let path = parts.collect::<Vec<_>>().concat();
     Path::new(OsStr::from_bytes(&path)).components().collect()
 }
@@ -123,7 +125,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
 }
 
-/// `O_NONBLOCK`, so that a FIFO in the way can't block.
+/// `O_NONBLOCK`, so that opening a FIFO doesn't wait for a writer.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -1,0 +1,127 @@
+//! Which cgroups there are: the hierarchy that decides, where it is mounted.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use ipaddr_policy::cgroup;
+
+use crate::cgroup_path::CgroupPath;
+
+/// A mount of the hierarchy from which the library takes a process's cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// The cgroup that is its root, `/` unless only a part is mounted.
+    root: CgroupPath,
+    mount: PathBuf,
+}
+
+impl Hierarchy {
+    /// The caller's; `None` where it isn't mounted. `controller` is as
+    /// [`crate::settings::cgroup_controller`] has it.
+    #[must_use]
+    pub fn find(controller: Option<&[u8]>) -> Option<Self> {
+        let cgroups = fs::read("/proc/self/cgroup").ok()?;
+        let mounts = fs::read("/proc/self/mountinfo").ok()?;
+        Self::find_in(&cgroups, &mounts, controller)
+    }
+
+    /// `mounts` is the text of `/proc/PID/mountinfo`, see proc_pid_mountinfo(5).
+    fn find_in(cgroups: &[u8], mounts: &[u8], controller: Option<&[u8]>) -> Option<Self> {
+        let hierarchy = cgroup::hierarchy(cgroups, controller).ok()?;
+        // A v1 mount's options name its controllers.
+        let wanted = hierarchy.controllers.split(|&byte| byte == b',').next()?;
+        mounts.split(|&byte| byte == b'\n').find_map(|line| {
+            let fields: Vec<_> = line.split(|&byte| byte == b' ').collect();
+            let dash = fields.iter().position(|&field| field == b"-")?;
+            let (kind, options) = (*fields.get(dash + 1)?, fields.get(dash + 3)?);
+            let is_wanted = match hierarchy.id {
+                0 => kind == b"cgroup2",
+                _ => kind == b"cgroup" && options.split(|&byte| byte == b',').any(|o| o == wanted),
+            };
+            is_wanted.then_some(())?;
+            Some(Self {
+                root: CgroupPath::parse(&unescape(fields.get(3)?)).ok()?,
+                mount: OsString::from_vec(unescape(fields.get(4)?)).into(),
+            })
+        })
+    }
+
+    /// The directory of a cgroup, whether or not there is one; `None` for a cgroup outside of what
+    /// is mounted.
+    #[must_use]
+    pub fn directory(&self, cgroup: &CgroupPath) -> Option<PathBuf> {
+        if !self.root.holds(cgroup) {
+            return None;
+        }
+        let mut directory = self.mount.clone();
+        let levels = cgroup.levels().skip(self.root.depth());
+        directory.extend(levels.map(OsStr::from_bytes));
+        Some(directory)
+    }
+
+    /// Whether there is such a cgroup; `None` for one outside of what is mounted.
+    #[must_use]
+    pub fn has(&self, cgroup: &CgroupPath) -> Option<bool> {
+        Some(self.directory(cgroup)?.is_dir())
+    }
+}
+
+/// The file has space, tab, newline and backslash as `\040` and the like.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = field;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let octal = behind.get(..3).filter(|_| byte == b'\\');
+        let octal = octal.and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(escaped) => {
+                out.push(escaped);
+                rest = &behind[3..];
+            }
+            None => {
+                out.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const MOUNTS: &[u8] = b"\
+22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+30 22 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n\
+31 22 0:27 /pod\\0401 /cpu rw shared:5 master:1 - cgroup cgroup rw,cpu,cpuacct\n";
+
+    fn directory(cgroups: &[u8], controller: Option<&[u8]>, path: &str) -> Option<PathBuf> {
+        let hierarchy = Hierarchy::find_in(cgroups, MOUNTS, controller)?;
+        let cgroup = CgroupPath::parse(path.as_bytes()).expect("it is a path");
+        hierarchy.directory(&cgroup)
+    }
+
+    #[test]
+    fn version_2() {
+        let found = directory(b"0::/user\n", None, "/web/a");
+        assert_eq!(found.as_deref(), Some(Path::new("/sys/fs/cgroup/web/a")));
+    }
+
+    #[test]
+    fn a_part_of_a_hierarchy_of_version_1() {
+        let cgroups = b"4:cpu,cpuacct:/pod 1/a\n0::/\n";
+        let find = |path| directory(cgroups, Some(b"cpu"), path);
+        assert_eq!(find("/pod 1/a").as_deref(), Some(Path::new("/cpu/a")));
+        assert_eq!(find("/elsewhere"), None);
+    }
+
+    #[test]
+    fn a_hierarchy_that_is_not_mounted() {
+        assert_eq!(directory(b"7:memory:/\n", None, "/web"), None);
+    }
+}
