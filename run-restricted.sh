@@ -774,7 +774,7 @@ variable() {
     esac
 }
 
-version=0.1.0
+version=0.2.0
 carriage_return=$(printf '\r')
 
 case ${1-} in
