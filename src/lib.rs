@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`abi`] | how a symbol gets in and out: the frame, the next function, syscall(2) by number |
 //! | [`hooks`] | the exported functions, one file a call |
-//! | [`socket`] | what becomes of a call on one socket: the quiet bind, sockaddr and control messages |
+//! | [`socket`] | what becomes of a call on one socket: the quiet bind, and the source that it sends from |
 //! | [`process`] | this process: its assignment, the environment, what exec carries, the log |
 //! | [`sys`] | system calls without libc, errno, memory, files |
 //!
