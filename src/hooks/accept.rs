@@ -18,7 +18,7 @@ use crate::abi::real;
 use crate::process::{assignment, log};
 use crate::socket::{protocol, refusal, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
-use crate::sys::syscall::syscall;
+use crate::sys::syscall::{syscall, word};
 use crate::sys::user_memory::can_write;
 use ipaddr_socket::sockaddr::Sockaddr;
 
@@ -202,5 +202,5 @@ fn reset(fd: c_int) {
 
 fn close(fd: c_int) {
     // SAFETY: the descriptor is new, and nobody else knows of it.
-    let _ = unsafe { syscall(libc::SYS_close, [fd.cast_unsigned() as usize]) };
+    let _ = unsafe { syscall(libc::SYS_close, [word(fd)]) };
 }

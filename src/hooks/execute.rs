@@ -7,7 +7,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
-use ipaddr_policy::text::{Sink, Text};
+use ipaddr_policy::text::{Buffer, Sink, Text};
 use libc::AT_FDCWD;
 
 use crate::abi::forward::{Call, by_number, forwarded};
@@ -125,9 +125,10 @@ fn judge(file: File) {
         },
         File::Searched(name) => search(name),
         File::Descriptor(fd) => {
-            let mut path = Path::new();
-            ("/proc/self/fd/", fd.unsigned_abs(), "\0").write(&mut path);
-            if let Some(path) = path.get() {
+            let mut room = ROOM;
+            let mut text = Buffer::new(&mut room);
+            ("/proc/self/fd/", fd.unsigned_abs(), "\0").write(&mut text);
+            if let Some(path) = path(text) {
                 judge_path(AT_FDCWD, path.as_ptr());
             }
         }
@@ -170,14 +171,15 @@ fn search(name: *const c_char) {
     }
     let folders = settings::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
     for folder in folders.split(|&byte| byte == b':') {
-        let mut path = Path::new();
-        path.put(folder);
+        let mut room = ROOM;
+        let mut candidate = Buffer::new(&mut room);
+        candidate.put(folder);
         if !folder.is_empty() {
-            path.put(b"/");
+            candidate.put(b"/");
         }
-        path.put(text);
-        path.put(b"\0");
-        let Some(path) = path.get() else {
+        candidate.put(text);
+        candidate.put(b"\0");
+        let Some(path) = path(candidate) else {
             continue;
         };
         match check(AT_FDCWD, path.as_ptr()) {
@@ -188,32 +190,10 @@ fn search(name: *const c_char) {
     }
 }
 
-/// A path that is put together.
-struct Path {
-    bytes: [u8; libc::PATH_MAX as usize],
-    len: usize,
-}
+/// Room for a path that is put together.
+const ROOM: [u8; libc::PATH_MAX as usize] = [0; libc::PATH_MAX as usize];
 
-impl Path {
-    const fn new() -> Self {
-        Self {
-            bytes: [0; libc::PATH_MAX as usize],
-            len: 0,
-        }
-    }
-
-    /// `None` if it is longer than the kernel takes.
-    fn get(&self) -> Option<&CStr> {
-        CStr::from_bytes_with_nul(self.bytes.get(..self.len)?).ok()
-    }
-}
-
-impl Sink for Path {
-    fn put(&mut self, bytes: &[u8]) {
-        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
-        for (slot, byte) in free.iter_mut().zip(bytes) {
-            *slot = *byte;
-        }
-        self.len = self.len.saturating_add(bytes.len());
-    }
+/// `None` if it is longer than the kernel takes.
+fn path(text: Buffer<'_>) -> Option<&CStr> {
+    CStr::from_bytes_with_nul(text.text()?).ok()
 }

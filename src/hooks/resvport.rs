@@ -9,7 +9,7 @@ use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr_in, socklen_t};
 use crate::hooks::bind;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
-use crate::sys::syscall::{pid, syscall};
+use crate::sys::syscall::{pid, syscall, word};
 use crate::sys::user_memory::{Readable, can_write, read_sockaddr};
 use ipaddr_socket::sockaddr::Sockaddr;
 
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn rresvport_af(port: *mut c_int, family: sa_family_t) -> 
         tried = if tried == FIRST { LAST } else { tried - 1 };
         if errno != Errno(libc::EADDRINUSE) || tried == start {
             // SAFETY: the descriptor is ours; libc's close would be a cancellation point.
-            let _ = unsafe { syscall(libc::SYS_close, [fd.cast_unsigned() as usize]) };
+            let _ = unsafe { syscall(libc::SYS_close, [word(fd)]) };
             return fail(if tried == start {
                 libc::EAGAIN
             } else {

@@ -45,19 +45,19 @@ pub unsafe extern "C" fn by_number() {
 }
 
 unsafe extern "C" fn note_clone(call: &mut Call) -> *const c_void {
-    note_flags(int(call, 2));
+    note_flags(call.int(2));
     real::CLONE.address()
 }
 
 unsafe extern "C" fn note_unshare(call: &mut Call) -> *const c_void {
-    if int(call, 0) & CLONE_FILES != 0 {
+    if call.int(0) & CLONE_FILES != 0 {
         note();
     }
     real::UNSHARE.address()
 }
 
 unsafe extern "C" fn note_close_range(call: &mut Call) -> *const c_void {
-    if int(call, 2) & CLOSE_RANGE_UNSHARE != 0 {
+    if call.int(2) & CLOSE_RANGE_UNSHARE != 0 {
         note();
     }
     real::CLOSE_RANGE.address()
@@ -65,11 +65,11 @@ unsafe extern "C" fn note_close_range(call: &mut Call) -> *const c_void {
 
 /// The flags of clone3(2) are in memory, which may be unreadable: it counts whatever they are.
 unsafe extern "C" fn note_by_number(call: &mut Call) -> *const c_void {
-    match c_long::from(int(call, 0)) {
+    match c_long::from(call.int(0)) {
         // Its flags come first, on x86-64 and aarch64.
-        libc::SYS_clone => note_flags(int(call, 1)),
-        libc::SYS_unshare if int(call, 1) & CLONE_FILES != 0 => note(),
-        libc::SYS_close_range if int(call, 3) & CLOSE_RANGE_UNSHARE != 0 => note(),
+        libc::SYS_clone => note_flags(call.int(1)),
+        libc::SYS_unshare if call.int(1) & CLONE_FILES != 0 => note(),
+        libc::SYS_close_range if call.int(3) & CLOSE_RANGE_UNSHARE != 0 => note(),
         libc::SYS_clone3 => note(),
         _ => {}
     }
@@ -87,10 +87,4 @@ fn note_flags(flags: c_int) {
     if (flags & CLONE_VM != 0) != (flags & CLONE_FILES != 0) {
         note();
     }
-}
-
-/// An argument that is an int: the upper half of the register is undefined.
-#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
-const fn int(call: &Call, index: usize) -> c_int {
-    call.argument(index) as c_int
 }

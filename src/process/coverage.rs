@@ -2,7 +2,6 @@
 //! [`ipaddr_policy::program`].
 
 use core::ffi::{CStr, c_char, c_int};
-use core::mem::MaybeUninit;
 
 use ipaddr_policy::program::{
     Attributes, Contents, HEAD, Head, INTERPRETERS, Program, Reason, inspect,
@@ -15,7 +14,7 @@ use crate::process::settings::Settings;
 use crate::sys::errno::Errno;
 use crate::sys::file::File;
 use crate::sys::seccomp;
-use crate::sys::syscall::{ids, syscall};
+use crate::sys::syscall::{ids, syscall, word};
 
 /// At load: says in the log why `$IPADDR_CHECK_COMMAND`, which a wrapper sets, isn't covered.
 pub fn check_command(settings: &Settings) {
@@ -137,56 +136,40 @@ fn may_execute(folder: c_int, path: *const c_char) -> bool {
 
 /// Judges an open file, without its interpreter. Privileges come by what is executed in the end.
 fn judge<'a>(file: &File, head: &'a mut Head, questions: Questions) -> Result<Program<'a>, Why> {
-    let mut attributes = attributes(file.descriptor())?;
-    let program = inspect(&mut Read(file.descriptor()), head).map_err(Why::Uncovered)?;
+    let mut attributes = attributes(file)?;
+    let program = inspect(&mut Read(file), head).map_err(Why::Uncovered)?;
     let all = questions == Questions::All || !seccomp::is_filtered();
     if program == Program::Dynamic && all {
-        complete(&mut attributes, file.descriptor());
+        complete(&mut attributes, file);
         attributes.judge(&ids()).map_err(Why::Uncovered)?;
     }
     Ok(program)
 }
 
-fn attributes(fd: c_int) -> Result<Attributes, Why> {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
-    let to = stat.as_mut_ptr().expose_provenance();
-    // SAFETY: the kernel fills `stat`: on 64-bit Linux libc's struct is its own.
-    let stat = unsafe {
-        syscall(libc::SYS_fstat, [word(fd), to]).map_err(Why::NotExecutable)?;
-        stat.assume_init_ref()
-    };
-    if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_mode & 0o111 == 0 {
+fn attributes(file: &File) -> Result<Attributes, Why> {
+    let stat = file.stat().map_err(Why::NotExecutable)?;
+    if !stat.status.is_regular() || stat.status.mode & 0o111 == 0 {
         return Err(Why::NotExecutable(Errno(libc::EACCES)));
     }
     Ok(Attributes {
-        mode: stat.st_mode,
-        owner: stat.st_uid,
-        group: stat.st_gid,
+        mode: stat.status.mode,
+        owner: stat.status.owner,
+        group: stat.group,
         ..Attributes::default()
     })
 }
 
 /// The attributes that fstat(2) doesn't tell.
-fn complete(attributes: &mut Attributes, fd: c_int) {
+fn complete(attributes: &mut Attributes, file: &File) {
     let name = c"security.capability";
-    let arguments = [word(fd), name.as_ptr().addr(), 0, 0];
+    let arguments = [word(file.descriptor()), name.as_ptr().addr(), 0, 0];
     // SAFETY: the name is NUL-terminated; with a size of 0 the kernel writes nothing.
     let len = unsafe { syscall(libc::SYS_fgetxattr, arguments) };
     attributes.has_capabilities = len.is_ok_and(|len| len > 0);
     if attributes.may_gain() {
-        attributes.is_on_nosuid = is_on_nosuid(fd);
+        attributes.is_on_nosuid = file.is_on_nosuid();
         attributes.has_no_new_privileges = has_no_new_privileges();
     }
-}
-
-fn is_on_nosuid(fd: c_int) -> bool {
-    // `struct statfs` of include/uapi/asm-generic/statfs.h, of which libc's has no `f_flags`.
-    let mut statfs = [0_u64; 15];
-    let arguments = [word(fd), statfs.as_mut_ptr().expose_provenance()];
-    // SAFETY: the kernel fills `statfs`, whose size that is.
-    let read = unsafe { syscall(libc::SYS_fstatfs, arguments) };
-    let [.., flags, _, _, _, _] = statfs;
-    read.is_ok() && flags & libc::ST_NOSUID != 0
 }
 
 fn has_no_new_privileges() -> bool {
@@ -197,26 +180,18 @@ fn has_no_new_privileges() -> bool {
 }
 
 /// The bytes of an open file.
-struct Read(c_int);
+struct Read<'a>(&'a File);
 
-impl Contents for Read {
+impl Contents for Read<'_> {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
-            let to = free.as_mut_ptr().expose_provenance();
             let at = (offset as usize).wrapping_add(filled);
-            let arguments = [word(self.0), to, free.len(), at];
-            // SAFETY: the kernel writes at most `free.len()` bytes into `free`.
-            match unsafe { syscall(libc::SYS_pread64, arguments) } {
+            match self.0.read_at(at, free) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => filled += count,
             }
         }
         filled
     }
-}
-
-/// An int in a register.
-const fn word(int: c_int) -> usize {
-    int.cast_unsigned() as usize
 }

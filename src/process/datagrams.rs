@@ -38,6 +38,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use ipaddr_policy::judge::judge_address;
 use ipaddr_policy::rules::{Protocol, RuleSet};
+use ipaddr_policy::text::decimal;
 use ipaddr_policy::{Family, Policy, Request, Verdict};
 use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP};
 
@@ -116,12 +117,11 @@ pub fn give_up() {
 
 /// The kernel has been asked for a socket's address before a send to an IPv4 address.
 pub fn note_asked(policy: &Policy) {
-    let chooses_sources = |rules: &RuleSet<'_>| rules.sources().next().is_some();
     // A log of all that passes wants each to be looked at.
     if is(State::Unsettled)
         && ASKED.fetch_add(1, Ordering::Relaxed) == ASKED_BEFORE_SETTLING
         && !log::wants(Level::Debug)
-        && !policy.rules.is_some_and(chooses_sources)
+        && !policy.rules.is_some_and(RuleSet::chooses_sources)
     {
         settle(policy);
     }
@@ -330,17 +330,10 @@ pub fn for_each_number<E: From<Errno>>(
             return Ok(());
         }
         for name in file::names(buffer.get(..length).unwrap_or(&[])) {
-            if let Some(number) = decimal(name) {
+            // `.` and `..` are none.
+            if let Some(number) = decimal(name).and_then(|number| u32::try_from(number).ok()) {
                 each(number)?;
             }
         }
     }
-}
-
-/// `.` and `..` are none.
-fn decimal(name: &[u8]) -> Option<u32> {
-    name.iter().try_fold(0_u32, |number, &byte| {
-        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    })
 }

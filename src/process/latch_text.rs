@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use ipaddr_policy::Policy;
 use ipaddr_policy::latch::{self, Latch, MARK, VERSION_LEN};
-use ipaddr_policy::text::{Sink, Text};
+use ipaddr_policy::text::{Buffer, Sink, Text};
 
 use crate::process::levels::Scratch;
 use crate::process::loaded::VERSION;
@@ -51,12 +51,11 @@ const _: () = assert!(MAX_LEN <= Scratch::TEXT_LEN);
 /// Writes the variable into `memory`, the text of a [`Scratch`], which stays as it is from then on,
 /// and puts up the mark's pointer to its value.
 pub fn write(policy: &Policy<'_>, memory: &mut [u8]) {
-    let mut line = Line { memory, len: 0 };
+    let mut line = Buffer::new(&mut *memory);
     line.put(NAME);
     Latch(policy).write(&mut line);
     line.put(&[0]);
-    let len = line.len;
-    match memory.get_mut(..len) {
+    match line.text() {
         Some(variable) => {
             if let Some(value) = variable.get_mut(NAME.len()..) {
                 MARKED.text.store(value.as_mut_ptr(), Ordering::Release);
@@ -72,22 +71,4 @@ pub fn variable(memory: &mut [u8]) -> Option<(&[u8], &mut [u8])> {
     let len = CStr::from_bytes_until_nul(memory).ok()?.count_bytes() + 1;
     let (variable, rest) = memory.split_at_mut_checked(len)?;
     variable.starts_with(NAME).then_some((&*variable, rest))
-}
-
-/// What doesn't fit makes it too long for `memory`, which is noticed.
-struct Line<'a> {
-    memory: &'a mut [u8],
-    len: usize,
-}
-
-impl Sink for Line<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(slot) = self.memory.get_mut(self.len..end) {
-            for (to, from) in slot.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-        }
-        self.len = end;
-    }
 }

@@ -29,12 +29,7 @@ impl Files for LevelFiles<'_> {
         let Some(entry) = find(path)? else {
             return Ok(None);
         };
-        if entry.is_link() {
-            self.trusted.judge_owner(entry)?;
-        } else if !entry.is_regular() {
-            // To open a FIFO or a device may have effects.
-            return Err(FileProblem::WrongKind);
-        }
+        self.trusted.judge_entry(entry)?;
         let text = free.get_mut(..file.name.limit() as usize);
         let text = text.ok_or(FileProblem::TooLarge)?;
         let trusted = self.trusted;

@@ -7,10 +7,12 @@
 use core::ffi::{CStr, c_int, c_long};
 use core::ptr;
 
+use ipaddr_policy::text::decimal;
+
 use crate::process::settings;
 use crate::sys::errno::Errno;
 use crate::sys::file::{self, File, Stat};
-use crate::sys::syscall::syscall;
+use crate::sys::syscall::{syscall, word};
 
 const STDERR: c_int = 2;
 
@@ -64,14 +66,6 @@ fn is_of_the_journal((device, inode): (u64, u64)) -> bool {
         (next(), next()) == (Some(device), Some(inode))
     });
     is_named && domain() == Ok(libc::AF_UNIX)
-}
-
-/// Without a sign, as systemd writes it.
-fn decimal(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0_u64, |number, &byte| {
-        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    })
 }
 
 /// Of stderr, see `SO_DOMAIN` in socket(7).
@@ -239,7 +233,7 @@ impl Signals {
 
     fn write(&self, fd: c_int, line: &[u8]) -> Result<(), Errno> {
         let from = line.as_ptr().expose_provenance();
-        let arguments = [fd.cast_unsigned() as usize, from, line.len()];
+        let arguments = [word(fd), from, line.len()];
         self.quietly(line, libc::SYS_write, arguments)
     }
 

@@ -119,9 +119,8 @@ fn is_replaced(
     local: SocketAddr,
     remote: IpAddr,
 ) -> bool {
-    let chooses_sources = |rules: &RuleSet<'_>| rules.sources().next().is_some();
-    let may_differ =
-        Family::of(local.ip()) != Family::of(remote) || policy.rules.is_some_and(chooses_sources);
+    let may_differ = Family::of(local.ip()) != Family::of(remote)
+        || policy.rules.is_some_and(RuleSet::chooses_sources);
     let may_lack_port = local.port() == 0 || flags & MSG_FASTOPEN != 0;
     may_differ
         && !remote.is_unspecified()

@@ -1,13 +1,13 @@
 //! Files, read and written without libc: see [`crate::sys::syscall`].
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_ulong};
 use core::mem::{self, MaybeUninit, offset_of};
 
 use ipaddr_policy::trust::Status;
 use libc::AT_FDCWD;
 
 use crate::sys::errno::Errno;
-use crate::sys::syscall::syscall;
+use crate::sys::syscall::{syscall, word};
 
 /// An open file, closed when it goes out of scope: never across a call that can be cancelled.
 ///
@@ -226,8 +226,19 @@ impl File {
     /// Whether its file system is mounted for reading only, see fstatfs(2): false if it can't be
     /// told.
     pub fn is_read_only(&self) -> bool {
+        self.is_mounted(libc::ST_RDONLY)
+    }
+
+    /// Whether its file system is mounted with nosuid, see fstatfs(2): false if it can't be told.
+    pub fn is_on_nosuid(&self) -> bool {
+        self.is_mounted(libc::ST_NOSUID)
+    }
+
+    fn is_mounted(&self, flag: c_ulong) -> bool {
         // SAFETY: `statfs` calls with a buffer that the kernel may fill.
-        statfs(|to| unsafe { syscall(libc::SYS_fstatfs, [word(self.number), to]) })
+        statfs(flag, |to| unsafe {
+            syscall(libc::SYS_fstatfs, [word(self.number), to])
+        })
     }
 }
 
@@ -277,6 +288,8 @@ pub struct Stat {
     pub identity: (u64, u64),
     /// Its kind, its permissions and its owner.
     pub status: Status,
+    /// The group that owns it.
+    pub group: u32,
 }
 
 impl Stat {
@@ -292,6 +305,7 @@ impl Stat {
                 mode: stat.st_mode,
                 owner: stat.st_uid,
             },
+            group: stat.st_gid,
         }
     }
 }
@@ -354,17 +368,19 @@ fn stat_at(path: &CStr, flags: c_int) -> Result<Stat, Errno> {
 /// be told.
 pub fn is_read_only(path: &CStr) -> bool {
     // SAFETY: the path is NUL-terminated, the kernel reads it, and `statfs` calls with a buffer.
-    statfs(|to| unsafe { syscall(libc::SYS_statfs, [path.as_ptr().addr(), to]) })
+    statfs(libc::ST_RDONLY, |to| unsafe {
+        syscall(libc::SYS_statfs, [path.as_ptr().addr(), to])
+    })
 }
 
-/// The read-only flag in the `statfs` that `call` fills, of whose address it is told. Not libc's
+/// Whether a flag of statvfs(3) is set in the `statfs` that `call` fills, of whose address it is told. Not libc's
 /// struct, which hides the flags.
-fn statfs(call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
+fn statfs(flag: c_ulong, call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
     // The kernel's on 64-bit machines: 15 words, of which this one holds the flags.
     const FLAGS: usize = 10;
     let mut words = [0_u64; 15];
     let told = call(words.as_mut_ptr().expose_provenance());
-    told.is_ok() && words[FLAGS] & libc::ST_RDONLY != 0
+    told.is_ok() && words[FLAGS] & flag != 0
 }
 
 /// write(2), once.
@@ -373,9 +389,4 @@ pub fn write(fd: c_int, bytes: &[u8]) {
     let arguments = [word(fd), bytes.as_ptr().addr(), bytes.len()];
     // SAFETY: the kernel reads `bytes` and nothing else.
     let _ = unsafe { syscall(libc::SYS_write, arguments) };
-}
-
-/// An int in a register.
-const fn word(int: c_int) -> usize {
-    int.cast_unsigned() as usize
 }

@@ -35,6 +35,11 @@ pub unsafe fn syscall<const N: usize>(
     }
 }
 
+/// An int in a register.
+pub const fn word(int: c_int) -> usize {
+    int.cast_unsigned() as usize
+}
+
 /// getpid(2)
 pub fn pid() -> u32 {
     // SAFETY: getpid has no preconditions.

@@ -31,11 +31,7 @@ impl Files for Disk {
             return Ok(None);
         };
         let trusted = trusted(file)?;
-        if entry.is_link() {
-            trusted.judge_owner(entry)?;
-        } else if !entry.is_regular() {
-            return Err(FileProblem::WrongKind);
-        }
+        trusted.judge_entry(entry)?;
         let open = match open(&path) {
             Err(error) if entry.is_link() && is_absent(&error) => {
                 return Err(FileProblem::LeadsNowhere);

@@ -14,6 +14,47 @@ pub trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
 
+/// A decimal number without a sign; none if it is too large. Nothing at all is 0.
+#[must_use]
+pub fn decimal(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |number, &byte| {
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+/// A buffer to write text into. What doesn't fit makes it too long, which [`Buffer::text`] notices.
+#[derive(Debug)]
+pub struct Buffer<'a> {
+    bytes: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Buffer<'a> {
+    /// An empty one.
+    pub const fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, len: 0 }
+    }
+
+    /// What was written; `None` if it didn't fit.
+    #[must_use]
+    pub fn text(self) -> Option<&'a mut [u8]> {
+        self.bytes.get_mut(..self.len)
+    }
+}
+
+impl Sink for Buffer<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(slot) = self.bytes.get_mut(self.len..end) {
+            for (to, from) in slot.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+        }
+        self.len = end;
+    }
+}
+
 /// What can be said in a message.
 pub trait Text {
     /// Writes it.

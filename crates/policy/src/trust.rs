@@ -83,6 +83,21 @@ pub struct Trusted {
 }
 
 impl Trusted {
+    /// Judges what is in the place of a policy file before it is opened, which of a FIFO or a device
+    /// may have effects; links aren't followed.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub fn judge_entry(self, entry: Status) -> Result<(), FileProblem> {
+        if entry.is_link() {
+            self.judge_owner(entry)
+        } else if entry.is_regular() {
+            Ok(())
+        } else {
+            Err(FileProblem::WrongKind)
+        }
+    }
+
     /// Judges a policy file, links followed. `is_read_only` says whether its file system is mounted
     /// for reading only, and is called only where it matters.
     ///

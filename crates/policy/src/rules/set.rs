@@ -91,6 +91,12 @@ impl<'r> RuleSet<'r> {
         self.sources().any(|(source, _)| source == address)
     }
 
+    /// Whether a rule may give a socket any source.
+    #[must_use]
+    pub fn chooses_sources(&self) -> bool {
+        self.sources().next().is_some()
+    }
+
     /// The addresses of the SNAT rules, and where they are written.
     pub fn sources(&self) -> impl Iterator<Item = (IpAddr, Place<'r>)> {
         let set = *self;
