@@ -208,11 +208,25 @@ impl Shim {
         self.on_demand_by("on_demand")
     }
 
+    /// Starts `late_exec`, which binds to the wildcard for each `bind` that it gets, and for `exec`
+    /// executes a program that does so once more.
+    #[must_use]
+    pub fn late_exec(&self) -> OnDemand {
+        let bind = artifacts::harness("bind");
+        let bind = bind.to_str().expect("UTF-8");
+        self.start("late_exec", &[bind, "tcp4", "0.0.0.0", "0"])
+    }
+
     /// Starts another program of the C harness that answers each line with one.
     #[must_use]
     pub fn on_demand_by(&self, program: &str) -> OnDemand {
+        self.start(program, &[])
+    }
+
+    fn start(&self, program: &str, arguments: &[&str]) -> OnDemand {
         let mut child = self
             .command(artifacts::harness(program))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -249,6 +263,13 @@ impl OnDemand {
         let input = self.input.as_mut().expect("still open");
         writeln!(input, "{call}").expect("on_demand reads");
         self.line()
+    }
+
+    /// As [`Self::ask`], without the port that the kernel has chosen.
+    pub fn ask_outcome(&mut self, call: &str) -> String {
+        let line = self.ask(call);
+        let words: Vec<_> = line.split_whitespace().take(2).collect();
+        words.join(" ")
     }
 
     /// The address that a wildcard bind ends up with, or the errno.

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Cgroup;
+use crate::{Cgroup, Netns};
 
 /// Says that the running test, or the part of it that `reason` names, is skipped.
 pub fn skip(reason: &str) {
@@ -43,6 +43,27 @@ pub fn cgroup() -> Option<Cgroup> {
         skip("no cgroup v2 hierarchy that may be written to");
     }
     cgroup
+}
+
+/// A new network namespace; skips where there can't be one.
+#[must_use]
+pub fn netns(what: &str) -> Option<Netns> {
+    if !root_for(what) {
+        return None;
+    }
+    let netns = Netns::new();
+    if netns.is_none() {
+        skip(&format!("no network namespace can be made for {what}"));
+    }
+    netns
+}
+
+/// One in which root may open ping sockets; skips likewise.
+#[must_use]
+pub fn netns_for_ping() -> Option<Netns> {
+    let netns = netns("ping sockets")?;
+    netns.set("ipv4/ping_group_range", "0 0");
+    Some(netns)
 }
 
 /// Where a command is; skips if it is nowhere.

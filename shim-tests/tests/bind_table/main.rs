@@ -1,7 +1,7 @@
 //! Every row of the design's tables about bind, on real sockets.
 
+use shim_tests::Shim;
 use shim_tests::skip;
-use shim_tests::{Netns, Shim};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -146,13 +146,9 @@ fn ipv6_without_an_ipv4_half() {
 
 #[test]
 fn ping_sockets() {
-    if !skip::root_for("a network namespace with a ping_group_range") {
+    let Some(netns) = skip::netns_for_ping() else {
         return;
-    }
-    let Some(netns) = Netns::new() else {
-        return skip::skip("no network namespace can be made");
     };
-    netns.set("ipv4/ping_group_range", "0 0");
     let shim = |shim: Shim| shim.netns(&netns);
     becomes(&shim(Shim::ipv4(ADDRESS)), "ping4", "0.0.0.0", ADDRESS);
     becomes(
@@ -168,10 +164,7 @@ fn ping_sockets() {
 
 #[test]
 fn ipv6() {
-    let Some(netns) = skip::root_for("IPv6 addresses of its own")
-        .then(Netns::new)
-        .flatten()
-    else {
+    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
         return;
     };
     netns.add_address("fd00::5/128");

@@ -2,7 +2,7 @@
 
 use shim_tests::peer::{Listener, refused_port, udp_port};
 use shim_tests::skip;
-use shim_tests::{Netns, Run, Shim};
+use shim_tests::{Run, Shim};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -71,13 +71,9 @@ fn the_wildcard_as_destination() {
 
 #[test]
 fn ping_sockets() {
-    if !skip::root_for("a network namespace with a ping_group_range") {
+    let Some(netns) = skip::netns_for_ping() else {
         return;
-    }
-    let Some(netns) = Netns::new() else {
-        return skip::skip("no network namespace can be made");
     };
-    netns.set("ipv4/ping_group_range", "0 0");
     let shim = |shim: Shim| shim.netns(&netns);
     assert_eq!(
         connect(&shim(Shim::ipv4(ADDRESS)), "ping4", "127.0.0.1", "0"),
@@ -108,10 +104,7 @@ fn ping_sockets() {
 /// One whose connect has failed stays bound, and connects again.
 #[test]
 fn raw_sockets_after_a_connect_that_failed() {
-    let Some(netns) = skip::root_for("raw sockets without a route")
-        .then(Netns::new)
-        .flatten()
-    else {
+    let Some(netns) = skip::netns("raw sockets without a route") else {
         return;
     };
     for (kind, unreachable, address, source) in [
@@ -145,10 +138,7 @@ fn raw_sockets_are_dissolved() {
 
 #[test]
 fn ipv6() {
-    let Some(netns) = skip::root_for("IPv6 addresses of its own")
-        .then(Netns::new)
-        .flatten()
-    else {
+    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
         return;
     };
     netns.add_address("fd00::5/128");
@@ -425,10 +415,7 @@ fn another_thread_finds_no_socket_unbound() {
 /// other family, assigned or not.
 #[test]
 fn the_other_family_after_a_connect_that_failed() {
-    let Some(netns) = skip::root_for("IPv6 addresses of its own")
-        .then(Netns::new)
-        .flatten()
-    else {
+    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
         return;
     };
     netns.add_address("fd00::5/128");
@@ -530,10 +517,10 @@ fn the_kernels_own_answers() {
 /// it was told of. Of an MPTCP socket the library makes a TCP one.
 #[test]
 fn no_connection_of_the_kernel_s_own() {
-    let Some(netns) = (skip::root_for("a network namespace with MPTCP endpoints")
-        && skip::command("ip"))
-    .then(Netns::new)
-    .flatten() else {
+    if !skip::command("ip") {
+        return;
+    }
+    let Some(netns) = skip::netns("MPTCP endpoints") else {
         return;
     };
     netns.run("ip", &["mptcp", "limits", "set", "subflow", "2"]);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{Netns, PolicyDir, Shim, skip};
+use shim_tests::{PolicyDir, Shim, skip};
 
 use shim_tests::doors as table;
 use table::{DOORS, Door};
@@ -67,11 +67,8 @@ fn sends_without_an_assignment() {
 
 #[test]
 fn sends_of_ipv6() {
-    if !skip::root_for("IPv6 addresses of its own") {
+    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
         return;
-    }
-    let Some(netns) = Netns::new() else {
-        return skip::skip("no network namespace can be made");
     };
     netns.add_address("fd00::2/128");
     for how in SENDS {
@@ -96,11 +93,8 @@ fn sends_of_ipv6() {
 /// What a destination of family `AF_UNSPEC` is, the socket decides.
 #[test]
 fn destinations_without_a_family() {
-    if !skip::root_for("raw sockets, and IPv6 addresses of its own") {
+    let Some(netns) = skip::netns("raw sockets, and IPv6 addresses of its own") else {
         return;
-    }
-    let Some(netns) = Netns::new() else {
-        return skip::skip("no network namespace can be made");
     };
     for address in ["fd00::2/128", "fd00::3/128"] {
         netns.add_address(address);
@@ -295,11 +289,8 @@ fn a_vector_of_messages_stops_at_the_refused_one() {
 
 #[test]
 fn the_sticky_source() {
-    if !skip::root_for("IPv6 addresses of its own") {
+    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
         return;
-    }
-    let Some(netns) = Netns::new() else {
-        return skip::skip("no network namespace can be made");
     };
     netns.add_address("fd00::2/128");
     netns.add_address("fd00::3/128");

@@ -114,39 +114,16 @@ fn an_assignment_that_came_late() {
                 .join(from.name())
                 .join(format!("ipaddr.{kind}"))
         });
-        let mut child = Shim::policy(policy.path())
-            .cgroup(&from)
-            .command(harness("late_exec"))
-            .arg(harness("bind"))
-            .args(["tcp4", "0.0.0.0", "0"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut input = child.stdin.take().expect("piped");
-        let mut output = BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = || {
-            let mut line = String::new();
-            output.read_line(&mut line).expect("it answers");
-            line.split_whitespace()
-                .take(2)
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        assert_eq!(line(), "ready");
-        input.write_all(b"bind\n").expect("it reads");
-        assert_eq!(line(), "0 0.0.0.0");
+        let mut process = Shim::policy(policy.path()).cgroup(&from).late_exec();
+        assert_eq!(process.ask_outcome("bind"), "0 0.0.0.0");
         if *late == long {
             policy.write(from.name(), "ipv6", &ipv6);
         }
         policy.write(from.name(), "ipv4", late);
-        input.write_all(b"bind\n").expect("it reads");
-        assert_eq!(line(), "0 127.0.0.2");
+        assert_eq!(process.ask_outcome("bind"), "0 127.0.0.2");
         policy.write(to.name(), "ipv4", list);
-        to.take(child.id());
-        input.write_all(b"exec\n").expect("it reads");
-        assert_eq!(line(), expected, "{list}");
-        child.wait().expect("it is our child");
+        to.take(process.pid());
+        assert_eq!(process.ask_outcome("exec"), expected, "{list}");
         for file in files.iter().filter(|file| file.exists()) {
             std::fs::remove_file(file).expect("it is ours");
         }
@@ -366,43 +343,15 @@ fn by_run_restricted() {
 #[test]
 fn a_conflict_that_goes_away() {
     let policy = PolicyDir::new();
-    let file = policy.write("", "ipv4", "127.0.0.4\n");
+    policy.write("", "ipv4", "127.0.0.4\n");
     let shim = Shim::policy(policy.path()).var("IPADDR_LATCH", "|127.0.0.2-127.0.0.3;-");
-    let program = harness("late_exec");
-    let mut child = shim
-        .command(program)
-        .args([
-            harness("bind").to_str().expect("UTF-8"),
-            "tcp4",
-            "0.0.0.0",
-            "0",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut input = child.stdin.take().expect("piped");
-    let mut output = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = || {
-        let mut line = String::new();
-        output.read_line(&mut line).expect("it answers");
-        line.split_whitespace()
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    assert_eq!(line(), "ready");
-    input.write_all(b"bind\n").expect("it reads");
-    assert_eq!(line(), "EPERM 0.0.0.0");
+    let mut process = shim.late_exec();
+    assert_eq!(process.ask_outcome("bind"), "EPERM 0.0.0.0");
     policy.write("", "ipv4", "127.0.0.3\n");
-    input.write_all(b"bind\n").expect("it reads");
-    assert_eq!(line(), "0 127.0.0.3");
+    assert_eq!(process.ask_outcome("bind"), "0 127.0.0.3");
     // What it has got meanwhile is carried, not what it came with.
     policy.write("", "ipv4", "127.0.0.2\n127.0.0.3\n");
-    input.write_all(b"exec\n").expect("it reads");
-    assert_eq!(line(), "0 127.0.0.3");
-    child.wait().expect("it is our child");
-    drop(file);
+    assert_eq!(process.ask_outcome("exec"), "0 127.0.0.3");
 }
 
 /// A directory that was made late: no room was kept, and that is said.

@@ -5,13 +5,7 @@ use shim_tests::{Netns, Run, Shim, skip};
 
 /// A namespace with two addresses of each family, and an interface that carries multicast.
 fn netns() -> Option<Netns> {
-    if !skip::root_for("a network namespace") {
-        return None;
-    }
-    let Some(netns) = Netns::new() else {
-        skip::skip("no network namespace can be made");
-        return None;
-    };
+    let netns = skip::netns("multicast")?;
     let veth = ["link", "add", "m0", "type", "veth", "peer", "name", "m1"];
     netns.run("ip", &veth);
     for name in ["m0", "m1"] {

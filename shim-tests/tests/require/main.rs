@@ -1,9 +1,6 @@
 //! `IPADDR_REQUIRE=1`: nothing assigned is a policy that can't be used. And variables that are
 //! misspelt, which are named.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
-
 use shim_tests::{Cgroup, PolicyDir, Shim, harness, skip};
 
 const REFUSED: &str = "; every use of IPv4 and IPv6 is refused";
@@ -134,32 +131,12 @@ fn an_assignment_that_comes_late() {
     let to = Cgroup::v2().expect("there is one");
     let folder = PolicyDir::new();
     let later = folder.path().join("later");
-    let mut child = required(Shim::policy(&later).cgroup(&from))
-        .command(harness("late_exec"))
-        .arg(harness("bind"))
-        .args(["tcp4", "0.0.0.0", "0"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut input = child.stdin.take().expect("piped");
-    let mut output = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = || {
-        let mut line = String::new();
-        output.read_line(&mut line).expect("it answers");
-        let words: Vec<_> = line.split_whitespace().take(2).collect();
-        words.join(" ")
-    };
-    assert_eq!(line(), "ready");
-    input.write_all(b"bind\n").expect("it reads");
-    assert_eq!(line(), "EPERM 0.0.0.0");
+    let mut process = required(Shim::policy(&later).cgroup(&from)).late_exec();
+    assert_eq!(process.ask_outcome("bind"), "EPERM 0.0.0.0");
     folder.write(&format!("later/{}", from.name()), "ipv4", "127.0.0.2\n");
-    input.write_all(b"bind\n").expect("it reads");
-    assert_eq!(line(), "0 127.0.0.2");
-    to.take(child.id());
-    input.write_all(b"exec\n").expect("it reads");
-    assert_eq!(line(), "0 127.0.0.2");
-    child.wait().expect("it is our child");
+    assert_eq!(process.ask_outcome("bind"), "0 127.0.0.2");
+    to.take(process.pid());
+    assert_eq!(process.ask_outcome("exec"), "0 127.0.0.2");
 }
 
 #[test]
