@@ -15,10 +15,15 @@ const ADDRESS: &str = "127.0.0.2";
 /// Asserts that nothing came from elsewhere, nothing failed, and no descriptor is left over.
 #[track_caller]
 fn torture(shim: &Shim, program: &Path) {
+    torture_with(shim, program, &[]);
+}
+
+#[track_caller]
+fn torture_with(shim: &Shim, program: &Path, options: &[&str]) {
     let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
     let seconds = setting("IPADDR_TORTURE_SECONDS", "2");
     let seed = setting("IPADDR_TORTURE_SEED", "1");
-    let run = shim.run(program, &[&seconds, &seed, ADDRESS]);
+    let run = shim.run(program, &[&[&*seconds, &*seed, ADDRESS], options].concat());
     assert_well(&run, &seed);
 }
 
@@ -120,11 +125,18 @@ fn beside_other_preloads() {
             continue;
         };
         let shim = Shim::ipv4(ADDRESS).var("FAKETIME", "-15d");
-        torture(
-            &shim.clone().preload_before(library.clone()),
-            &harness("torture"),
-        );
-        torture(&shim.preload_after(library), &harness("torture"));
+        // It locks a mutex in socket(2), and so, by itself too, is stuck or aborts where a signal
+        // handler makes a socket.
+        let options: &[&str] = match name {
+            "libsocket_wrapper.so" => &["no-signals"],
+            _ => &[],
+        };
+        for shim in [
+            shim.clone().preload_before(library.clone()),
+            shim.preload_after(library),
+        ] {
+            torture_with(&shim, &harness("torture"), options);
+        }
     }
 }
 
