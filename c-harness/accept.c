@@ -2,7 +2,7 @@
  * accept HOW COUNT: listens on the wildcard and prints the port; then, once it has read a line,
  * accepts COUNT times, each time from one of what waits there: OUTCOME, and the peer's address and
  * port, as far as there is room. HOW is accept or accept4, after "number:" by syscall(2), with
- * ":nonblock" on a non-blocking socket, with ":null" without asking for the peer, with ":short" with
+ * ":nonblock" on a non-blocking socket, with ":null" without querying the peer, with ":short" with
  * room for its family only, with ":bad" for a length at NULL, with ":negative" for one below zero.
  */
 #include "harness.h"

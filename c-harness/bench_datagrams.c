@@ -4,7 +4,7 @@
  *	bench_datagrams serve
  *		Listens on the wildcard, prints the port, and answers each datagram with the address
  *		that it came from; until it is killed.
- *	bench_datagrams ask ADDRESS PORT MILLISECONDS
+ *	bench_datagrams request ADDRESS PORT MILLISECONDS
  *		Keeps WINDOW requests under way. Prints the address that the requests came from, as
  *		the server saw it, and how many datagrams a second both sides sent.
  */
@@ -16,7 +16,7 @@ enum {
 	LENGTH = 64,
 	/* Few enough that no socket buffer overflows: none is lost. */
 	WINDOW = 32,
-	/* Between two looks at the clock. */
+	/* Between two readings of the clock. */
 	BATCH = 64,
 };
 
@@ -58,7 +58,7 @@ static void request(int fd, const struct sockaddr_storage *to, socklen_t length)
 		die("sendto");
 }
 
-static void ask(const char *address, int port, double seconds)
+static void send_requests(const char *address, int port, double seconds)
 {
 	struct timeval patience = { .tv_sec = 5 };
 	char text[INET_ADDRSTRLEN], data[LENGTH];
@@ -89,8 +89,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "serve") == 0)
 		serve();
-	else if (argc == 5 && strcmp(argv[1], "ask") == 0)
-		ask(argv[2], atoi(argv[3]), atof(argv[4]) / 1e3);
+	else if (argc == 5 && strcmp(argv[1], "request") == 0)
+		send_requests(argv[2], atoi(argv[3]), atof(argv[4]) / 1e3);
 	else
 		return 2;
 	return 0;

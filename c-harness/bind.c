@@ -3,13 +3,9 @@
 
 int main(int argc, char **argv)
 {
-	int fd;
+	int fd = open_argument(argc, argv, 3);
 
-	if (argc != 4)
-		return 2;
-	fd = open_socket(argv[1]);
-	printf("%s", outcome(bind_to(fd, argv[2], atoi(argv[3]))));
-	print_local(fd);
-	puts("");
+	print_call(fd, bind_to(fd, argv[2], atoi(argv[3])));
+	end_line();
 	return 0;
 }

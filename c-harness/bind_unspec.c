@@ -16,8 +16,7 @@ int main(int argc, char **argv)
 	fd = open_socket(argv[1]);
 	make_sockaddr(&storage, argv[2], 0);
 	storage.ss_family = (sa_family_t)(argc > 3 ? atoi(argv[3]) : AF_UNSPEC);
-	printf("%s", outcome(bind(fd, (struct sockaddr *)&storage, length)));
-	print_local(fd);
-	puts("");
+	print_call(fd, bind(fd, (struct sockaddr *)&storage, length));
+	end_line();
 	return 0;
 }

@@ -9,8 +9,7 @@ void bind_in_library(void)
 {
 	int fd = open_socket("tcp4");
 
-	printf("%s", outcome(bind_to(fd, "0.0.0.0", 0)));
-	print_local(fd);
-	puts("");
+	print_call(fd, bind_to(fd, "0.0.0.0", 0));
+	end_line();
 	fflush(stdout);
 }

@@ -31,8 +31,7 @@ int main(int argc, char **argv)
 	close_all();
 	before = open_descriptors();
 	fd = open_socket("udp4");
-	printf("%s", outcome(connect_to(fd, "127.0.0.1", atoi(argv[1]))));
-	print_local(fd);
+	print_call(fd, connect_to(fd, "127.0.0.1", atoi(argv[1])));
 	close(fd);
 	printf(" leaked %d\n", open_descriptors() - before);
 	return 0;

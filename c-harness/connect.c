@@ -10,8 +10,7 @@ int main(int argc, char **argv)
 	fd = open_socket(argv[1]);
 	if (argc == 6 && bind_to(fd, argv[4], atoi(argv[5])) < 0)
 		die("bind");
-	printf("%s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
-	print_local(fd);
-	puts("");
+	print_call(fd, connect_to(fd, argv[2], atoi(argv[3])));
+	end_line();
 	return 0;
 }

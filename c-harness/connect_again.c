@@ -11,9 +11,8 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		return 2;
 	fd = open_socket(argv[1]);
-	printf("%s", outcome(connect_to(fd, argv[argc - 1 > 4 ? 5 : 2], atoi(argv[4]))));
-	printf(" %s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
-	print_local(fd);
-	puts("");
+	print_outcome(connect_to(fd, argv[argc - 1 > 4 ? 5 : 2], atoi(argv[4])));
+	print_call(fd, connect_to(fd, argv[2], atoi(argv[3])));
+	end_line();
 	return 0;
 }

@@ -15,11 +15,10 @@ int main(int argc, char **argv)
 		return 2;
 	ready.fd = open_socket(argv[1]);
 	fcntl(ready.fd, F_SETFL, O_NONBLOCK);
-	printf("%s", outcome(connect_to(ready.fd, argv[2], atoi(argv[3]))));
+	print_outcome(connect_to(ready.fd, argv[2], atoi(argv[3])));
 	poll(&ready, 1, 5000);
-	printf(" %s", outcome(connect_to(ready.fd, argv[2], atoi(argv[3]))));
-	printf(" %s", outcome(connect_to(ready.fd, argv[2], atoi(argv[3]))));
-	print_local(ready.fd);
-	puts("");
+	print_outcome(connect_to(ready.fd, argv[2], atoi(argv[3])));
+	print_call(ready.fd, connect_to(ready.fd, argv[2], atoi(argv[3])));
+	end_line();
 	return 0;
 }

@@ -18,8 +18,7 @@ int main(int argc, char **argv)
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 		connect_to(fd, argv[2], port);
 	}
-	printf("%s", outcome(connect_to(fd, argv[2], port)));
-	print_local(fd);
-	puts("");
+	print_call(fd, connect_to(fd, argv[2], port));
+	end_line();
 	return 0;
 }

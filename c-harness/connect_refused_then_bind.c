@@ -6,14 +6,10 @@
 
 int main(int argc, char **argv)
 {
-	int fd;
+	int fd = open_argument(argc, argv, 4);
 
-	if (argc != 5)
-		return 2;
-	fd = open_socket(argv[1]);
-	printf("%s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
-	printf(" %s", outcome(bind_to(fd, argv[4], 0)));
-	print_local(fd);
-	puts("");
+	print_outcome(connect_to(fd, argv[2], atoi(argv[3])));
+	print_call(fd, bind_to(fd, argv[4], 0));
+	end_line();
 	return 0;
 }

@@ -69,12 +69,10 @@ static long send_message(const char *how, int fd, union name *to, int length)
 	union control control;
 
 	memset(&message, 0, sizeof(message));
-	message.msg_hdr.msg_iov = &data;
-	message.msg_hdr.msg_iovlen = 1;
-	if (length >= 0) {
-		message.msg_hdr.msg_name = to;
-		message.msg_hdr.msg_namelen = (socklen_t)length;
-	}
+	if (length >= 0)
+		address_message(&message.msg_hdr, to, (socklen_t)length, &data);
+	else
+		address_message(&message.msg_hdr, NULL, 0, &data);
 	choose_source(&message.msg_hdr, &control, source ? source : "-");
 	if (strcmp(how, "sendmmsg") == 0)
 		return sendmmsg(fd, &message, 1, MSG_NOSIGNAL);

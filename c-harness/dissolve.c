@@ -6,17 +6,11 @@
 
 int main(int argc, char **argv)
 {
-	int fd;
+	int fd = open_argument(argc, argv, 4);
 
-	if (argc != 5)
-		return 2;
-	fd = open_socket(argv[1]);
-	printf("%s", outcome(connect_to(fd, argv[2], atoi(argv[3]))));
-	print_local(fd);
-	printf(" %s", outcome(dissolve(fd)));
-	print_local(fd);
-	printf(" %s", outcome(connect_to(fd, argv[4], atoi(argv[3]))));
-	print_local(fd);
-	puts("");
+	print_call(fd, connect_to(fd, argv[2], atoi(argv[3])));
+	print_call(fd, dissolve(fd));
+	print_call(fd, connect_to(fd, argv[4], atoi(argv[3])));
+	end_line();
 	return 0;
 }

@@ -8,17 +8,13 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_storage to;
 	socklen_t length;
-	int fd, flags;
+	int fd = open_argument(argc, argv, 4), flags;
 
-	if (argc != 5)
-		return 2;
-	fd = open_socket(argv[1]);
 	connect_to(fd, argv[2], atoi(argv[3]));
 	dissolve(fd);
 	length = make_sockaddr(&to, argv[4], atoi(argv[3]));
 	flags = strncmp(argv[1], "tcp", 3) == 0 ? MSG_FASTOPEN | MSG_NOSIGNAL : 0;
-	printf("%s", outcome((int)sendto(fd, "x", 1, flags, (struct sockaddr *)&to, length)));
-	print_local(fd);
-	puts("");
+	print_call(fd, (int)sendto(fd, "x", 1, flags, (struct sockaddr *)&to, length));
+	end_line();
 	return 0;
 }

@@ -72,9 +72,8 @@ int main(void)
 			else
 				result = sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to));
 		}
-		printf("%s", outcome(result));
-		print_local(fd);
-		puts("");
+		print_call(fd, result);
+		end_line();
 		next = (next + 1) % SOCKETS;
 	}
 	return 0;

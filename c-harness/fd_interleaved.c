@@ -1,7 +1,7 @@
 /*
  * fd_interleaved NUMBER: binds a socket again and again; another thread puts a file on descriptor
  * NUMBER ("lowest" is the lowest free one) by dup2 in the middle of a bind, each time before or after
- * another of its system calls, and looks after the bind whether it is still there. Prints at which
+ * another of its system calls, and checks after the bind whether it is still there. Prints at which
  * points the descriptor was lost and how many points there were, how many binds failed, and how many
  * descriptors are open at the end that weren't at the beginning. A parent that traces the main thread,
  * and not the other, sees to the order.
@@ -29,7 +29,7 @@ struct syscall_info {
 enum { ENTRY = 1, EXIT = 2 };
 
 /* What the other thread is told to do, and what it answers: 1 if it could, or if the file is there. */
-enum { PUT = 'p', LOOK = 'l' };
+enum { PUT = 'p', CHECK = 'c' };
 
 static int orders[2], answers[2], source, lowest;
 
@@ -96,7 +96,7 @@ static void binds(int rounds_left)
 	_exit(0);
 }
 
-static int ask(char order)
+static int order_other(char order)
 {
 	char answer;
 
@@ -164,13 +164,13 @@ int main(int argc, char **argv)
 			marks++;
 			point = 0;
 			if (marks % 2 == 0 && put) {
-				if (!ask(LOOK))
+				if (!order_other(CHECK))
 					printf(" %s", at);
 				put = 0;
 				wanted++;
 			}
 		} else if (!is_mark && marks % 2 && ++point == wanted) {
-			put = ask(PUT);
+			put = order_other(PUT);
 			points++;
 			snprintf(at, sizeof(at), info.op == ENTRY ? ">%s" : "%s>", name(number));
 		}

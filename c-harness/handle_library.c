@@ -1,5 +1,5 @@
 /*
- * Another library that stands in front of bind, and finds libc's by its handle, as socket_wrapper
+ * Another library that interposes bind, and finds libc's by its handle, as socket_wrapper
  * does: says so on standard error, with the address as it sees it.
  */
 #include "harness.h"

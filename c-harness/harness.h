@@ -1,5 +1,5 @@
 /*
- * What the programs of this folder share: each calls the socket API in one way and prints, in one
+ * What the programs of this directory share: each calls the socket API in one way and prints, in one
  * line, what it got: the errno's name or 0, and local addresses as ADDRESS PORT.
  */
 #ifndef HARNESS_H
@@ -106,6 +106,14 @@ static inline int open_socket(const char *kind)
 	exit(2);
 }
 
+/* The socket of the kind that the first of `count` arguments names; ends a program that has others. */
+static inline int open_argument(int argc, char **argv, int count)
+{
+	if (argc != count + 1)
+		exit(2);
+	return open_socket(argv[1]);
+}
+
 /* Fills in an address of the family that it is written in, and returns its length. */
 static inline socklen_t make_sockaddr(struct sockaddr_storage *storage, const char *address,
 				      int port)
@@ -201,6 +209,29 @@ static inline void print_local(int fd)
 	char text[ENDPOINT_LENGTH];
 
 	printf(" %s", local_endpoint(text, fd));
+}
+
+/* What comes before the next outcome of a line: a space, but for the first. */
+static const char *before_outcome = "";
+
+/* The outcome of a call that has just returned `result`. */
+static inline void print_outcome(int result)
+{
+	printf("%s%s", before_outcome, outcome(result));
+	before_outcome = " ";
+}
+
+/* The outcome of a call on a socket, and where the socket is bound then. */
+static inline void print_call(int fd, int result)
+{
+	print_outcome(result);
+	print_local(fd);
+}
+
+static inline void end_line(void)
+{
+	puts("");
+	before_outcome = "";
 }
 
 /* A TCP listener on an address, with a port of the kernel's choice, which is returned. */

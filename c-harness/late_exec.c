@@ -20,9 +20,8 @@ int main(int argc, char **argv)
 			die("exec");
 		}
 		fd = open_socket("tcp4");
-		printf("%s", outcome(bind_to(fd, "0.0.0.0", 0)));
-		print_local(fd);
-		puts("");
+		print_call(fd, bind_to(fd, "0.0.0.0", 0));
+		end_line();
 		close(fd);
 	}
 	return 0;

@@ -3,8 +3,6 @@
  * then; by syscall(2), twice, or after a bind to the wildcard by a raw system call.
  */
 #include "harness.h"
-#include "raw.h"
-#include <sys/syscall.h>
 
 int main(int argc, char **argv)
 {
@@ -18,11 +16,10 @@ int main(int argc, char **argv)
 		if (raw_call(SYS_bind, fd, (long)&storage, (long)length) < 0)
 			die("bind");
 	}
-	printf("%s", outcome(strcmp(how, "number") == 0 ? (int)syscall(SYS_listen, fd, 5) :
-							 listen(fd, 5)));
+	print_outcome(strcmp(how, "number") == 0 ? (int)syscall(SYS_listen, fd, 5) : listen(fd, 5));
 	if (strcmp(how, "twice") == 0)
-		printf(" %s", outcome(listen(fd, 6)));
+		print_outcome(listen(fd, 6));
 	print_local(fd);
-	puts("");
+	end_line();
 	return 0;
 }

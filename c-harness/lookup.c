@@ -48,9 +48,8 @@ static void bind_by(call *call)
 		printf("not found: %s\n", dlerror());
 		exit(2);
 	}
-	printf("%s", outcome(call(fd, (struct sockaddr *)&storage, length)));
-	print_local(fd);
-	puts("");
+	print_call(fd, call(fd, (struct sockaddr *)&storage, length));
+	end_line();
 }
 
 int main(int count, char **arguments)

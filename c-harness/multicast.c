@@ -95,10 +95,7 @@ static long send_by(int fd, const char *how, const char *source)
 	if (strcmp(how, "connect") == 0)
 		return connect(fd, (struct sockaddr *)&to, to_length) < 0 ? -1 : send(fd, "x", 1, 0);
 	memset(&message, 0, sizeof(message));
-	message.msg_hdr.msg_name = &to;
-	message.msg_hdr.msg_namelen = to_length;
-	message.msg_hdr.msg_iov = &data;
-	message.msg_hdr.msg_iovlen = 1;
+	address_message(&message.msg_hdr, &to, to_length, &data);
 	choose_source(&message.msg_hdr, &control, source);
 	if (strcmp(how, "sendmsg") == 0)
 		return sendmsg(fd, &message.msg_hdr, 0);

@@ -1,6 +1,6 @@
 /*
  * number_bind KIND bind|connect ADDRESS PORT: by syscall(2); with "high", a number whose upper half,
- * at which the kernel doesn't look, is not zero.
+ * which the kernel ignores, is not zero.
  */
 #include "harness.h"
 #include <sys/syscall.h>
@@ -14,8 +14,7 @@ int main(int argc, char **argv)
 
 	if (argc > 5)
 		number |= 1L << 40;
-	printf("%s", outcome((int)syscall(number, fd, &storage, length)));
-	print_local(fd);
-	puts("");
+	print_call(fd, (int)syscall(number, fd, &storage, length));
+	end_line();
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * numbers: syscall(2) with numbers that are no doors: all six arguments, the result and errno.
+ * numbers: syscall(2) with numbers that aren't hooked: all six arguments, the result and errno.
  */
 #include "harness.h"
 #include <sys/mman.h>

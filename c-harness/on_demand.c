@@ -16,9 +16,8 @@ int main(void)
 		int binds = strcmp(call, "bind") == 0;
 		int result = binds ? bind_to(fd, address, port) : connect_to(fd, address, port);
 
-		printf("%s", outcome(result));
-		print_local(fd);
-		puts("");
+		print_call(fd, result);
+		end_line();
 		close(fd);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * Another library that stands in front of bind and connect, and passes them on: says so on
+ * Another library that interposes bind and connect, and passes them on: says so on
  * standard error, with the address as it sees it.
  */
 #include "harness.h"

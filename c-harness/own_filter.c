@@ -137,7 +137,7 @@ static void allow_loading(void)
 #else
 		SYS_faccessat,
 #endif
-		/* Beside what loading takes: how a file is read, and a socket asked. */
+		/* Beside what loading takes: how a file is read, and a socket queried. */
 		SYS_fcntl, SYS_getsockname, SYS_getsockopt,
 	};
 
@@ -213,9 +213,9 @@ static int send_message(int fd, const char *step)
 	struct sockaddr_storage to;
 	struct iovec data = { "x", 1 };
 	union control control;
-	struct msghdr message = { .msg_name = &to, .msg_namelen = remote(&to, step),
-				  .msg_iov = &data, .msg_iovlen = 1 };
+	struct msghdr message;
 
+	address_message(&message, &to, remote(&to, step), &data);
 	choose_source(&message, &control, "0.0.0.0");
 	return (int)sendmsg(fd, &message, 0);
 }

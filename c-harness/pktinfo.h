@@ -1,5 +1,5 @@
 /*
- * A control message that chooses the source of a packet, see ip(7) and ipv6(7).
+ * Messages, and a control message that chooses the source of a packet, see ip(7) and ipv6(7).
  */
 #ifndef PKTINFO_H
 #define PKTINFO_H
@@ -11,6 +11,18 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
+/* A message of one buffer to a destination; `to` may be NULL. */
+static inline void address_message(struct msghdr *message, void *to, socklen_t length,
+				   struct iovec *data)
+{
+	memset(message, 0, sizeof(*message));
+	message->msg_name = to;
+	message->msg_namelen = length;
+	message->msg_iov = data;
+	message->msg_iovlen = 1;
+}
+
+/* "-" stands for no source. */
 static inline void choose_source(struct msghdr *message, union control *control, const char *source)
 {
 	struct sockaddr_storage storage;

@@ -86,13 +86,8 @@ static void send_message(int slot, int many)
 
 	memset(messages, 0, sizeof(messages));
 	for (int i = 0; i < count; i++) {
-		struct msghdr *message = &messages[i].msg_hdr;
-
-		message->msg_name = &to;
-		message->msg_namelen = length;
-		message->msg_iov = &data;
-		message->msg_iovlen = 1;
-		choose_source(message, &controls[i], source);
+		address_message(&messages[i].msg_hdr, &to, length, &data);
+		choose_source(&messages[i].msg_hdr, &controls[i], source);
 	}
 	result = many ? sendmmsg(slots[slot], messages, (unsigned int)count, MSG_NOSIGNAL | MSG_DONTWAIT) :
 			sendmsg(slots[slot], &messages[0].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -119,7 +114,7 @@ static void one_call(int slot)
 	case 1:
 		close(fd);
 		other = pick(2) ? AF_INET : AF_INET6;
-		/* Of both families only in every other run, or none ever takes the short way. */
+		/* Of both families only in every other run, or none ever takes the fast path. */
 		if (seed % 2)
 			other = AF_INET;
 		on = pick(2) ? SOCK_DGRAM : SOCK_STREAM;

@@ -37,13 +37,8 @@ int main(int argc, char **argv)
 	}
 	memset(messages, 0, sizeof(messages));
 	for (int i = 0; i < count; i++) {
-		struct msghdr *message = &messages[i].msg_hdr;
-
-		message->msg_name = &to;
-		message->msg_namelen = length;
-		message->msg_iov = &data;
-		message->msg_iovlen = 1;
-		choose_source(message, &controls[i], argc > 5 ? argv[5 + i] : "-");
+		address_message(&messages[i].msg_hdr, &to, length, &data);
+		choose_source(&messages[i].msg_hdr, &controls[i], argc > 5 ? argv[5 + i] : "-");
 	}
 	memcpy(&before, &to, sizeof(to));
 	if (strcmp(how, "sendto") == 0)

@@ -257,13 +257,13 @@ static void *receive(void *unused)
 
 static int count_descriptors(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
+	DIR *directory = opendir("/proc/self/fd");
 	int count = 0;
 
-	while (folder && readdir(folder))
+	while (directory && readdir(directory))
 		count++;
-	if (folder)
-		closedir(folder);
+	if (directory)
+		closedir(directory);
 	return count;
 }
 
@@ -281,10 +281,10 @@ static void on_dump(int unused)
 
 static void dump_stacks(void)
 {
-	DIR *folder = opendir("/proc/self/task");
+	DIR *directory = opendir("/proc/self/task");
 	struct dirent *entry;
 
-	while (folder && (entry = readdir(folder)) != NULL) {
+	while (directory && (entry = readdir(directory)) != NULL) {
 		syscall(SYS_tgkill, getpid(), atoi(entry->d_name), SIGUSR1);
 		usleep(100000);
 	}

@@ -34,14 +34,8 @@ static void send_by_message(int fd, int count, const char *source)
 	union control control;
 
 	memset(messages, 0, sizeof(messages));
-	for (int i = 0; i < 2; i++) {
-		struct msghdr *message = &messages[i].msg_hdr;
-
-		message->msg_name = to;
-		message->msg_namelen = to_length;
-		message->msg_iov = &data;
-		message->msg_iovlen = 1;
-	}
+	for (int i = 0; i < 2; i++)
+		address_message(&messages[i].msg_hdr, to, to_length, &data);
 	choose_source(&messages[0].msg_hdr, &control, source);
 	if (count == 1)
 		sendmsg(fd, &messages[0].msg_hdr, 0);

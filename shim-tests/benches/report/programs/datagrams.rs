@@ -21,7 +21,8 @@ pub fn packets(program: &Path, variant: &Variant) -> Result<f64, Failure> {
     let port = port.ok_or_else(|| format!("{}: {line:?}", variant.name))?;
     let mut command = variant.command(program);
     let milliseconds = RUN.as_millis().to_string();
-    let said = command::output(command.args(["ask", &ADDRESS.to_string(), port, &milliseconds]))?;
+    let said =
+        command::output(command.args(["request", &ADDRESS.to_string(), port, &milliseconds]))?;
     let (source, rate) = said.trim().split_once(' ').ok_or("two words")?;
     let expected = match variant.source {
         Source::Any => "127.0.0.1",
