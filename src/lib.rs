@@ -9,8 +9,8 @@
 //! | [`sys`] | system calls without libc, errno, memory, files |
 //!
 //! The way of a call: [`hooks::bind`] reads the arguments, [`process::assignment`] has the process's
-//! policy, `ipaddr_policy::judge` judges, and [`abi::real`] is libc's own function, which
-//! [`abi::entry`] calls.
+//! policy, `ipaddr_policy::judge` judges, and [`abi::next`] is libc's own function, which
+//! [`abi::exports`] calls.
 //!
 //! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
 //! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
@@ -39,7 +39,7 @@ use sys::errno::{Errno, ThreadErrno};
 fn load() {
     let errno = Errno::get();
     sys::user_memory::note_stack();
-    abi::real::resolve();
+    abi::next::resolve();
     process::assignment::load();
     process::coverage::check_command(process::settings::get());
     errno.set();

@@ -1,8 +1,24 @@
-//! How a symbol gets in and out: the frame of an exported function, the next function behind it, and
-//! syscall(2) by number.
+//! How a symbol gets in and out.
+//!
+//! | module | idea |
+//! | --- | --- |
+//! | `symbols` | the table of all exported symbols |
+//! | [`exports`] | the exported functions, made of the table |
+//! | [`arch`] | all assembly |
+//! | [`frame`] | what a hook around the next function keeps on the stack, and may rely on |
+//! | [`forward`] | the same of a hook that jumps on to the next function |
+//! | [`next`] | the next functions, found at load |
+//! | [`objects`] | the symbols of the process's objects |
 
-pub mod by_number;
-pub mod entry;
+#[macro_use]
+mod symbols;
+
+pub mod arch;
+mod exports;
 pub mod forward;
+pub mod frame;
+pub mod next;
 pub mod objects;
-pub mod real;
+
+// For src/socket, until that is a crate.
+pub use {frame as entry, next as real};

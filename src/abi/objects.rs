@@ -4,12 +4,13 @@
 //! several times as long, at each exec. So the hash tables of the objects are read as the dynamic
 //! linker reads them, see elf(5) and `do_lookup_x` of glibc's elf/dl-lookup.c.
 
-use core::arch::global_asm;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{iter, ptr};
 
 use libc::Elf64_Sym;
+
+use crate::abi::arch::ipaddr_debug;
 
 /// What a lookup in an object needs: parts of its dynamic section. They stay as long as it does.
 #[derive(Clone, Copy)]
@@ -93,30 +94,14 @@ struct Debug {
     first: *const Object,
 }
 
-// Not dl_iterate_phdr(3): sanitizers stand in front of that, and call dlsym(3), which is ours, before
-// theirs works. Weak references, because each libc has one of them.
-global_asm!(
-    ".weak _r_debug",
-    ".weak _dl_debug_addr",
-    ".pushsection .data.rel.ro.ipaddr_debug, \"aw\"",
-    ".balign 8",
-    ".globl ipaddr_debug",
-    ".hidden ipaddr_debug",
-    "ipaddr_debug: .quad _r_debug",
-    ".quad _dl_debug_addr",
-    ".popsection",
-);
-
 unsafe extern "C" {
-    /// glibc's description of the process, and musl's pointer to one; null in the other's.
-    static ipaddr_debug: [*const c_void; 2];
-
     /// The ELF header of this library, by the linker that makes it.
     #[link_name = "__ehdr_start"]
     safe static HEADER: u8;
 }
 
-/// All objects, the program first. Those that it wasn't started with may be unloaded in another
+/// All objects, the program first, as the libcs tell debuggers. Not by dl_iterate_phdr(3): sanitizers
+/// stand in front of that, and call dlsym(3), which is ours, before theirs works. Those that it wasn't started with may be unloaded in another
 /// thread meanwhile.
 pub fn all() -> impl Iterator<Item = &'static Object> {
     up_to(ptr::null())

@@ -13,8 +13,8 @@ use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Policy, Request, Verdict, judge};
 use libc::{sockaddr, socklen_t};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame};
+use crate::abi::next;
 use crate::process::{assignment, log};
 use crate::socket::{protocol, refusal, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
@@ -31,65 +31,33 @@ pub struct AcceptFrame {
     len: *mut socklen_t,
 }
 
-exported! {
-    /// accept(2): a connection whose peer the rules refuse is reset, and the call goes on.
-    ///
-    /// The kernel's own errors; a timeout (`SO_RCVTIMEO`) begins anew behind a refused connection.
-    ///
-    /// # Safety
-    /// As accept(2).
-    fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int;
-    AcceptFrame, before_accept, after_accept
-}
-
-exported! {
-    /// accept4(2): as accept(2).
-    ///
-    /// # Safety
-    /// As accept4(2).
-    fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int;
-    AcceptFrame, before_accept4, after_accept4
-}
-
-by_number!(
-    accept_by_number,
-    AcceptFrame,
-    before_accept,
-    after_accept,
-    real::system::accept
-);
-
-by_number!(
-    accept4_by_number,
-    AcceptFrame,
-    before_accept4,
-    after_accept4,
-    real::system::accept4
-);
-
-unsafe extern "C" fn before_accept(frame: *mut AcceptFrame) -> *const c_void {
+/// accept(2): a connection whose peer the rules refuse is reset, and the call goes on.
+///
+/// The kernel's own errors; a timeout (`SO_RCVTIMEO`) begins anew behind a refused connection.
+pub unsafe extern "C" fn before_accept(frame: *mut AcceptFrame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with accept's signature.
-    unsafe { before(frame, &real::ACCEPT) }
+    unsafe { before(frame, &next::ACCEPT) }
 }
 
-unsafe extern "C" fn before_accept4(frame: *mut AcceptFrame) -> *const c_void {
+/// accept4(2): as accept(2).
+pub unsafe extern "C" fn before_accept4(frame: *mut AcceptFrame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with accept4's signature.
-    unsafe { before(frame, &real::ACCEPT4) }
+    unsafe { before(frame, &next::ACCEPT4) }
 }
 
-unsafe extern "C" fn after_accept(frame: *mut AcceptFrame, result: isize) -> isize {
+pub unsafe extern "C" fn after_accept(frame: *mut AcceptFrame, result: isize) -> isize {
     // SAFETY: the frame that `before_accept` has filled.
-    unsafe { after(frame, result, real::ACCEPT.address()) }
+    unsafe { after(frame, result, next::ACCEPT.address()) }
 }
 
-unsafe extern "C" fn after_accept4(frame: *mut AcceptFrame, result: isize) -> isize {
+pub unsafe extern "C" fn after_accept4(frame: *mut AcceptFrame, result: isize) -> isize {
     // SAFETY: the frame that `before_accept4` has filled.
-    unsafe { after(frame, result, real::ACCEPT4.address()) }
+    unsafe { after(frame, result, next::ACCEPT4.address()) }
 }
 
 /// # Safety
 /// The frame of a call that begins as accept's.
-unsafe fn before(frame: *mut AcceptFrame, real: &real::Next) -> *const c_void {
+unsafe fn before(frame: *mut AcceptFrame, real: &next::Next) -> *const c_void {
     // SAFETY: the caller's promise; the frame begins with a Frame, and the rest is ours.
     let own = unsafe { Frame::enter(frame.cast()) };
     if assignment::latched().is_some_and(|policy| policy.has_rules(Chain::Accept)) {

@@ -6,10 +6,9 @@ use core::net::SocketAddr;
 use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
-use libc::{sockaddr, socklen_t};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame, sockaddr_call};
+use crate::abi::next;
 use crate::process::assignment::{self, Assignment};
 use crate::process::log::Level;
 use crate::process::{datagrams, log};
@@ -18,30 +17,20 @@ use crate::socket::{confined, ipv6_only, protocol, quiet, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
 use ipaddr_socket::sockaddr::Sockaddr;
 
-exported! {
-    /// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
-    ///
-    /// `EPERM` for anything else, and where there is a policy that can't be used; the errno of a
-    /// rule that refuses the port. Otherwise the kernel's own answers.
-    ///
-    /// # Safety
-    /// As bind(2).
-    fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    Frame, before, after
-}
-
-by_number!(by_number, Frame, before, after, real::system::bind);
-
-unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+/// bind(2): a wildcard becomes the assigned address; the assigned addresses and loopback pass.
+///
+/// `EPERM` for anything else, and where there is a policy that can't be used; the errno of a
+/// rule that refuses the port. Otherwise the kernel's own answers.
+pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with bind's signature.
-    let real = unsafe { sockaddr_call(frame, &real::BIND, 1, rewrite) };
+    let real = unsafe { sockaddr_call(frame, &next::BIND, 1, rewrite) };
     if !real.is_null() {
         datagrams::begin_bind();
     }
     real
 }
 
-unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
     let failed = frame.result(result) < 0;

@@ -6,10 +6,10 @@ use core::net::{IpAddr, SocketAddr};
 use ipaddr_policy::errno::EPERM;
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Family, Policy, Request, Verdict, judge};
-use libc::{AF_INET, AF_INET6, AF_UNSPEC, sockaddr, socklen_t};
+use libc::{AF_INET, AF_INET6, AF_UNSPEC};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame, sockaddr_call};
+use crate::abi::next;
 use crate::process::assignment::{self, Assignment};
 use crate::process::log;
 use crate::process::log::Level;
@@ -21,36 +21,17 @@ use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 use ipaddr_socket::sockaddr::Sockaddr;
 
-exported! {
-    /// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
-    /// an allowed address keeps it, and its port.
-    ///
-    /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
-    /// where there is a policy that can't be used; the errno of a rule that refuses the remote end;
-    /// what the quiet bind says (`EADDRNOTAVAIL` where the address isn't configured). Otherwise the
-    /// kernel's own answers.
-    ///
-    /// # Safety
-    /// As connect(2).
-    fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    Frame, before, after
-}
-
-exported! {
-    /// connect(2), by glibc's other name for it.
-    ///
-    /// # Safety
-    /// As connect(2).
-    fn __connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int;
-    Frame, before, after
-}
-
-by_number!(by_number, Frame, before, after, real::system::connect);
-
-unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+/// connect(2): the socket is quietly bound to the assigned address first; one that is bound to
+/// an allowed address keeps it, and its port.
+///
+/// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
+/// where there is a policy that can't be used; the errno of a rule that refuses the remote end;
+/// what the quiet bind says (`EADDRNOTAVAIL` where the address isn't configured). Otherwise the
+/// kernel's own answers.
+pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with connect's signature.
     unsafe {
-        sockaddr_call(frame, &real::CONNECT, 1, |fd, remote| {
+        sockaddr_call(frame, &next::CONNECT, 1, |fd, remote| {
             take_source(fd, remote)
         })
     }

@@ -9,29 +9,19 @@ use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute;
 use core::ptr;
 
-use crate::abi::forward::{Call, forwarded};
+use crate::abi::forward::Call;
+use crate::abi::next::{self, DLMOPEN, DLOPEN, DLSYM, DLVSYM};
 use crate::abi::objects::{self, Name, Object, Symbols};
-use crate::abi::real::{self, DLMOPEN, DLOPEN, DLSYM, DLVSYM};
 use crate::process::assignment;
 use crate::process::log;
 
-forwarded! {
-    /// dlopen(3)
-    dlopen: before_dlopen;
-    /// dlmopen(3)
-    dlmopen: before_dlmopen;
-    /// dlsym(3)
-    dlsym: before_dlsym;
-    /// dlvsym(3)
-    dlvsym: before_dlvsym;
-}
-
-unsafe extern "C" fn before_dlopen(call: &mut Call) -> *const c_void {
+/// dlopen(3)
+pub unsafe extern "C" fn before_dlopen(call: &mut Call) -> *const c_void {
     without_deep_bind(call, 1);
     DLOPEN.address_by_now()
 }
 
-unsafe extern "C" fn before_dlmopen(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_dlmopen(call: &mut Call) -> *const c_void {
     /// Those of a program: `LM_ID_BASE`.
     const BASE: usize = 0;
     if call.argument(0) != BASE && assignment::is_held() {
@@ -56,7 +46,7 @@ fn without_deep_bind(call: &mut Call, flags: usize) {
     call.pass(flags, call.argument(flags) & !RTLD_DEEPBIND);
 }
 
-unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
     if searches_by_caller(call) {
         return DLSYM.address_by_now();
     }
@@ -64,7 +54,7 @@ unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
     symbol_of_handle as *const c_void
 }
 
-unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
     if searches_by_caller(call) {
         return DLVSYM.address_by_now();
     }
@@ -127,7 +117,7 @@ unsafe fn ours_for(found: *const c_void, name: *const c_char, caller: usize) -> 
     const LIBC: Name<'_> = Name::new(c"__errno_location");
     let is_libcs = |symbols: Symbols| symbols.find(LIBC).is_some() && symbols.has(name, found);
     let mut symbols = objects::first().filter_map(Object::symbols);
-    let is_replaced = real::is_next(found) || symbols.any(is_libcs);
+    let is_replaced = next::is_next(found) || symbols.any(is_libcs);
     // One behind ours that stands in front of libc too would get back to itself.
     let is_interposer = |caller: &Object| {
         let behind = objects::first().skip_while(|object| !object.is_own());

@@ -10,64 +10,57 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use ipaddr_policy::text::{Buffer, Sink, Text};
 use libc::AT_FDCWD;
 
-use crate::abi::forward::{Call, by_number, forwarded};
-use crate::abi::real::{self, Next};
+use crate::abi::forward::Call;
+use crate::abi::next::{self, Next};
 use crate::process::assignment;
 use crate::process::coverage::{self, Questions, Uncovered, Why};
 use crate::process::log::{self, Level};
 use crate::process::settings;
 
-/// Defines the hooks: the exported function, what looks at its arguments, the next function, and
-/// which file is meant.
+/// Defines what looks at the arguments of each: the next function, and which file is meant.
 macro_rules! hooks {
-    ($($(#[$doc:meta])+ $name:ident: $before:ident, $next:ident, $file:expr;)+) => {
-        forwarded! {
-            $($(#[$doc])+ $name: $before;)+
+    ($($(#[$doc:meta])+ $before:ident: $next:ident, $file:expr;)+) => {$(
+        $(#[$doc])+
+        pub unsafe extern "C" fn $before(call: &mut Call) -> *const c_void {
+            before(call, &next::$next, $file)
         }
-        $(
-            unsafe extern "C" fn $before(call: &mut Call) -> *const c_void {
-                before(call, &real::$next, $file)
-            }
-        )+
-    };
+    )+};
 }
 
 hooks! {
     /// execve(2)
-    execve: before_execve, EXECVE, |call| File::Path(call.string(0));
+    before_execve: EXECVE, |call| File::Path(call.string(0));
     /// execv(3)
-    execv: before_execv, EXECV, |call| File::Path(call.string(0));
+    before_execv: EXECV, |call| File::Path(call.string(0));
     /// execvp(3)
-    execvp: before_execvp, EXECVP, |call| File::Searched(call.string(0));
+    before_execvp: EXECVP, |call| File::Searched(call.string(0));
     /// execvpe(3)
-    execvpe: before_execvpe, EXECVPE, |call| File::Searched(call.string(0));
+    before_execvpe: EXECVPE, |call| File::Searched(call.string(0));
     /// execl(3)
-    execl: before_execl, EXECL, |call| File::Path(call.string(0));
+    before_execl: EXECL, |call| File::Path(call.string(0));
     /// execle(3)
-    execle: before_execle, EXECLE, |call| File::Path(call.string(0));
+    before_execle: EXECLE, |call| File::Path(call.string(0));
     /// execlp(3)
-    execlp: before_execlp, EXECLP, |call| File::Searched(call.string(0));
+    before_execlp: EXECLP, |call| File::Searched(call.string(0));
     /// fexecve(3)
-    fexecve: before_fexecve, FEXECVE, |call| File::Descriptor(call.int(0));
+    before_fexecve: FEXECVE, |call| File::Descriptor(call.int(0));
     /// execveat(2)
-    execveat: before_execveat, EXECVEAT, File::of_execveat;
+    before_execveat: EXECVEAT, File::of_execveat;
     /// posix_spawn(3)
-    posix_spawn: before_posix_spawn, POSIX_SPAWN, |call| File::Path(call.string(1));
+    before_posix_spawn: POSIX_SPAWN, |call| File::Path(call.string(1));
     /// posix_spawnp(3)
-    posix_spawnp: before_posix_spawnp, POSIX_SPAWNP, |call| File::Searched(call.string(1));
+    before_posix_spawnp: POSIX_SPAWNP, |call| File::Searched(call.string(1));
 }
 
-by_number!(execve_by_number, before_execve_by_number);
-by_number!(execveat_by_number, before_execveat_by_number);
-
-unsafe extern "C" fn before_execve_by_number(call: &mut Call) -> *const c_void {
+/// execve(2) by syscall(2)
+pub unsafe extern "C" fn before_execve_by_number(call: &mut Call) -> *const c_void {
     report(call, |call| File::Path(call.string(0)));
-    real::system::execve as *const c_void
+    next::system::execve as *const c_void
 }
 
-unsafe extern "C" fn before_execveat_by_number(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_execveat_by_number(call: &mut Call) -> *const c_void {
     report(call, File::of_execveat);
-    real::system::execveat as *const c_void
+    next::system::execveat as *const c_void
 }
 
 fn before(call: &Call, next: &Next, file: impl FnOnce(&Call) -> File) -> *const c_void {

@@ -6,8 +6,8 @@ use core::net::SocketAddr;
 use ipaddr_policy::errno::EPERM;
 use ipaddr_policy::{Policy, Verdict, judge};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame};
+use crate::abi::next;
 use crate::hooks::bind;
 use crate::process::assignment::{self, Assignment};
 use crate::process::log;
@@ -18,22 +18,12 @@ use crate::socket::{confined, ipv6_only, sockopt};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 
-exported! {
-    /// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
-    /// the wildcard address would be.
-    ///
-    /// `EPERM` where such a bind gives that, and for a socket that is bound to another address and
-    /// doesn't listen yet. Otherwise the kernel's own answers.
-    ///
-    /// # Safety
-    /// As listen(2).
-    fn listen(fd: c_int, backlog: c_int) -> c_int;
-    Frame, before, after
-}
-
-by_number!(by_number, Frame, before, after, real::system::listen);
-
-unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
+/// listen(2): a socket that isn't bound is bound to the assigned address first, as a bind to
+/// the wildcard address would be.
+///
+/// `EPERM` where such a bind gives that, and for a socket that is bound to another address and
+/// doesn't listen yet. Otherwise the kernel's own answers.
+pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     let errno = Errno::get();
     // SAFETY: the entry code's promise: the frame of a call with listen's signature.
     let frame = unsafe { Frame::enter(frame) };
@@ -42,10 +32,10 @@ unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
         Err(refusal) => return frame.refuse(refusal),
     }
     errno.set();
-    real::LISTEN.address()
+    next::LISTEN.address()
 }
 
-unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before` has filled.
     let frame = unsafe { &*frame };
     match frame.afterwards {

@@ -9,7 +9,7 @@ use ipaddr_policy::errno::EPERM;
 use ipaddr_socket::cmsg::{self, Choice};
 use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
 
-use crate::abi::entry::{Afterwards, Frame};
+use crate::abi::frame::{Afterwards, Frame};
 use crate::socket::refusal::Refusal;
 use crate::socket::source::{judge_source, needs_no_look, take_source};
 use crate::sys::errno::Errno;

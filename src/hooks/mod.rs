@@ -3,9 +3,10 @@
 pub mod accept;
 pub mod bind;
 pub mod connect;
-pub mod descriptors;
 pub mod dlfcn;
 pub mod execute;
+pub mod incoming;
+
 pub mod listen;
 pub mod message;
 pub mod resvport;

@@ -6,7 +6,6 @@ use core::mem::MaybeUninit;
 
 use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr_in, socklen_t};
 
-use crate::hooks::bind;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 use crate::sys::syscall::{pid, syscall, word};
@@ -29,8 +28,7 @@ const LAST: c_int = 1023;
 ///
 /// # Safety
 /// As bindresvport(3).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
+pub unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
     if !address.is_null() && !can_write(address, size_of::<sockaddr_in>()) {
         return fail(libc::EFAULT);
     }
@@ -69,8 +67,7 @@ const SOCKADDR_IN_LEN: socklen_t = size_of::<sockaddr_in>() as socklen_t;
 ///
 /// # Safety
 /// As rresvport(3).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rresvport(port: *mut c_int) -> c_int {
+pub unsafe fn rresvport(port: *mut c_int) -> c_int {
     // SAFETY: the program's promise to rresvport(3).
     unsafe { rresvport_af(port, AF_INET as sa_family_t) }
 }
@@ -83,8 +80,7 @@ pub unsafe extern "C" fn rresvport(port: *mut c_int) -> c_int {
 ///
 /// # Safety
 /// As rresvport_af(3).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
+pub unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
     let family = c_int::from(family);
     if family != AF_INET && family != AF_INET6 {
         return fail(libc::EAFNOSUPPORT);
@@ -122,11 +118,11 @@ pub unsafe extern "C" fn rresvport_af(port: *mut c_int, family: sa_family_t) -> 
     }
 }
 
-/// Our bind(2).
+/// Our bind(2), which is what the linker finds first.
 fn bind_to(fd: c_int, sockaddr: &Sockaddr) -> bool {
     let (address, len) = sockaddr.as_in();
     // SAFETY: `address` is valid for `len` bytes.
-    unsafe { bind::bind(fd, address, len) == 0 }
+    unsafe { libc::bind(fd, address, len) == 0 }
 }
 
 fn fail(errno: c_int) -> c_int {

@@ -14,52 +14,26 @@
 
 use core::ffi::{c_int, c_void};
 
-use libc::{PR_SET_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT, c_ulong};
+use libc::{PR_SET_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame};
+use crate::abi::next;
 use crate::socket::confined;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 use crate::sys::syscall::{parent, pid, share_memory};
 
-exported! {
-    /// prctl(2): goes through unchanged.
-    ///
-    /// # Safety
-    /// As prctl(2).
-    fn prctl(
-        option: c_int, two: c_ulong, three: c_ulong, four: c_ulong, five: c_ulong
-    ) -> c_int;
-    Frame, before_prctl, after
-}
-
-by_number!(
-    prctl_by_number,
-    Frame,
-    before_prctl,
-    after,
-    real::system::prctl
-);
-
-by_number!(
-    seccomp_by_number,
-    Frame,
-    before_seccomp,
-    after,
-    real::seccomp
-);
-
-unsafe extern "C" fn before_prctl(frame: *mut Frame) -> *const c_void {
+/// prctl(2): goes through unchanged.
+pub unsafe extern "C" fn before_prctl(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with prctl's signature.
     let frame = unsafe { Frame::enter(frame) };
     if frame.int(0) == PR_SET_SECCOMP {
         begin(frame, frame.int(1) == libc::SECCOMP_MODE_STRICT as c_int);
     }
-    real::PRCTL.address()
+    next::PRCTL.address()
 }
 
-unsafe extern "C" fn before_seccomp(frame: *mut Frame) -> *const c_void {
+pub unsafe extern "C" fn before_seccomp(frame: *mut Frame) -> *const c_void {
     // SAFETY: the entry code's promise: the frame of a call with seccomp's signature.
     let frame = unsafe { Frame::enter(frame) };
     let operation = frame.int(0).cast_unsigned();
@@ -67,7 +41,7 @@ unsafe extern "C" fn before_seccomp(frame: *mut Frame) -> *const c_void {
         begin(frame, operation == SECCOMP_SET_MODE_STRICT);
     }
     // Not null; syscall(2) makes the system call itself.
-    real::PRCTL.address()
+    next::PRCTL.address()
 }
 
 /// The filter is about to be installed: by prctl(2) and by seccomp(2) it is the third argument.
@@ -89,7 +63,7 @@ fn begin(frame: &mut Frame, strict: bool) {
     errno.set();
 }
 
-unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
+pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the frame that `before_prctl` or `before_seccomp` has filled.
     let frame = unsafe { &*frame };
     if matches!(frame.afterwards, Afterwards::FilterInstalled) && frame.result(result) < 0 {

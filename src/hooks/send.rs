@@ -1,16 +1,16 @@
 //! sendto(2), sendmsg(2), sendmmsg(2): with a destination they bind a socket that isn't bound, and
 //! a control message may choose a source.
 
-use core::ffi::{c_int, c_uint, c_void};
+use core::ffi::{c_uint, c_void};
 use core::mem::{MaybeUninit, zeroed};
 use core::net::IpAddr;
 
 use ipaddr_policy::errno::EPERM;
 use ipaddr_socket::cmsg::Choice;
-use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t};
+use libc::{iovec, mmsghdr, msghdr};
 
-use crate::abi::entry::{Afterwards, Frame, by_number, exported, sockaddr_call};
-use crate::abi::real;
+use crate::abi::frame::{Afterwards, Frame, sockaddr_call};
+use crate::abi::next;
 use crate::hooks::connect;
 use crate::hooks::message::{InPlace, MessageFrame, judge_in_place};
 use crate::process::assignment::{self, Assignment};
@@ -29,33 +29,14 @@ pub struct SendtoFrame {
     choice: MaybeUninit<Choice>,
 }
 
-exported! {
-    /// sendto(2): a socket that isn't bound is quietly bound to the assigned address first. From one
-    /// that is bound to an assigned multicast address the datagram goes by sendmsg(2), with the
-    /// assigned address for its source.
-    ///
-    /// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
-    /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
-    /// the address isn't configured). Otherwise the kernel's own answers.
-    ///
-    /// # Safety
-    /// As sendto(2).
-    fn sendto(
-        fd: c_int, data: *const c_void, size: usize, flags: c_int,
-        address: *const sockaddr, len: socklen_t
-    ) -> ssize_t;
-    SendtoFrame, before_sendto, connect::after
-}
-
-by_number!(
-    sendto_by_number,
-    Frame,
-    before_sendto_by_number,
-    connect::after,
-    real::system::sendto
-);
-
-unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
+/// sendto(2): a socket that isn't bound is quietly bound to the assigned address first. From one
+/// that is bound to an assigned multicast address the datagram goes by sendmsg(2), with the
+/// assigned address for its source.
+///
+/// `EPERM` for a socket that is bound to another address, for a family that is forbidden, and
+/// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
+/// the address isn't configured). Otherwise the kernel's own answers.
+pub unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
     // SAFETY: the entry code's promise: a SendtoFrame, which begins with the frame of a call with
     // sendto's signature.
     unsafe {
@@ -69,7 +50,7 @@ unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
 }
 
 /// As it has no way to make another call: `EPERM` where the datagram has to be given a source.
-unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
+pub unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
     // SAFETY: as above.
     unsafe {
         let real = judge_sendto(frame);
@@ -89,9 +70,9 @@ unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
     unsafe {
         let flags = Frame::enter(frame).int(3);
         if needs_no_look(flags) {
-            return real::SENDTO.address();
+            return next::SENDTO.address();
         }
-        sockaddr_call(frame, &real::SENDTO, 4, |fd, remote| {
+        sockaddr_call(frame, &next::SENDTO, 4, |fd, remote| {
             take_source("sendto", fd, flags, remote, None)
         })
     }
@@ -118,37 +99,21 @@ impl SendtoFrame {
         let flags = self.frame.int(3);
         self.frame.pass(1, message);
         self.frame.pass(2, flags.cast_unsigned() as usize);
-        real::SENDMSG.address()
+        next::SENDMSG.address()
     }
 }
 
-exported! {
-    /// sendmsg(2): as sendto(2), and the source that an `IP_PKTINFO` or `IPV6_PKTINFO` control
-    /// message chooses is judged as a bind to it would be: 0.0.0.0, which has the kernel choose
-    /// whatever the socket is bound to, becomes the assigned address.
-    ///
-    /// # Safety
-    /// As sendmsg(2).
-    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
-    MessageFrame, before_sendmsg, after_sendmsg
-}
-
-by_number!(
-    sendmsg_by_number,
-    MessageFrame,
-    before_sendmsg,
-    after_sendmsg,
-    real::system::sendmsg
-);
-
-unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
+/// sendmsg(2): as sendto(2), and the source that an `IP_PKTINFO` or `IPV6_PKTINFO` control
+/// message chooses is judged as a bind to it would be: 0.0.0.0, which has the kernel choose
+/// whatever the socket is bound to, becomes the assigned address.
+pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
     // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
     // sendmsg's signature.
     let frame = unsafe { MessageFrame::enter(frame) };
     let given = frame.frame.pointer::<msghdr>(1);
     let flags = frame.frame.int(2);
     if given.is_null() || matches!(assignment::for_send(), Assignment::Unrestricted) {
-        return real::SENDMSG.address();
+        return next::SENDMSG.address();
     }
     let errno = Errno::get();
     // SAFETY: the program's promise to sendmsg(2).
@@ -157,42 +122,26 @@ unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
         Err(refusal) => return frame.frame.refuse(refusal),
     }
     errno.set();
-    real::SENDMSG.address()
+    next::SENDMSG.address()
 }
 
-unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
+pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
     // SAFETY: it begins with the frame that `before_sendmsg` has filled.
     unsafe { connect::after(frame.cast(), result) }
 }
 
-exported! {
-    /// sendmmsg(2): as sendmsg(2). The messages before one that is refused are sent, and their
-    /// number is returned, as the kernel does with one that it refuses.
-    ///
-    /// The messages are judged where they stand: to copy them would take a loop of real calls, and
-    /// so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
-    ///
-    /// # Safety
-    /// As sendmmsg(2).
-    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
-    MessageFrame, before_sendmmsg, after_sendmmsg
-}
-
-by_number!(
-    sendmmsg_by_number,
-    MessageFrame,
-    before_sendmmsg,
-    after_sendmmsg,
-    real::system::sendmmsg
-);
-
-unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
+/// sendmmsg(2): as sendmsg(2). The messages before one that is refused are sent, and their
+/// number is returned, as the kernel does with one that it refuses.
+///
+/// The messages are judged where they stand: to copy them would take a loop of real calls, and
+/// so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
+pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
     // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
     // sendmmsg's signature.
     let frame = unsafe { MessageFrame::enter(frame) };
     let messages = frame.frame.pointer::<mmsghdr>(1).cast_mut();
     if matches!(assignment::for_send(), Assignment::Unrestricted) || messages.is_null() {
-        return real::SENDMMSG.address();
+        return next::SENDMMSG.address();
     }
     let errno = Errno::get();
     let (fd, flags) = (frame.frame.fd(), frame.frame.int(3));
@@ -220,10 +169,10 @@ unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void 
         break;
     }
     errno.set();
-    real::SENDMMSG.address()
+    next::SENDMMSG.address()
 }
 
-unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> isize {
+pub unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> isize {
     // SAFETY: the frame that `before_sendmmsg` has filled; the copy, if there is one, is what the
     // real function got, and the original is the program's to be written to.
     unsafe {

@@ -1,14 +1,14 @@
 //! setsockopt(2), for the one option that chooses a source, the sticky `IPV6_PKTINFO` of ipv6(7), and
 //! the one that says which families a socket carries: [`crate::process::datagrams`] has to know.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv6Addr};
 
-use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo, socklen_t};
+use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo};
 
-use crate::abi::entry::{Frame, by_number, exported, nothing_after};
-use crate::abi::real;
+use crate::abi::frame::Frame;
+use crate::abi::next;
 use crate::process::datagrams;
 use crate::socket::source;
 use crate::sys::errno::{Errno, ThreadErrno};
@@ -22,27 +22,11 @@ pub struct OptionFrame {
     value: MaybeUninit<in6_pktinfo>,
 }
 
-exported! {
-    /// setsockopt(2): the source of an `IPV6_PKTINFO` is judged as a bind to it would be.
-    ///
-    /// `EPERM` where that gives it. Otherwise the kernel's own answers; all other options go
-    /// through.
-    ///
-    /// # Safety
-    /// As setsockopt(2).
-    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_int;
-    OptionFrame, before, nothing_after
-}
-
-by_number!(
-    by_number,
-    OptionFrame,
-    before,
-    nothing_after,
-    real::system::setsockopt
-);
-
-unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
+/// setsockopt(2): the source of an `IPV6_PKTINFO` is judged as a bind to it would be.
+///
+/// `EPERM` where that gives it. Otherwise the kernel's own answers; all other options go
+/// through.
+pub unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
     // SAFETY: the entry code's promise: an OptionFrame, which begins with the frame of a call with
     // setsockopt's signature.
     let (frame, copy) = unsafe { (Frame::enter(frame.cast()), &mut (*frame).value) };
@@ -69,5 +53,5 @@ unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
         }
         errno.set();
     }
-    real::SETSOCKOPT.address()
+    next::SETSOCKOPT.address()
 }

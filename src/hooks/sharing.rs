@@ -10,61 +10,38 @@ use core::ffi::{c_int, c_long, c_void};
 
 use libc::{CLONE_FILES, CLONE_VM};
 
-use crate::abi::forward::{self, Call, forwarded};
-use crate::abi::real;
+use crate::abi::forward::Call;
+use crate::abi::next;
 use crate::process::datagrams;
 use crate::socket::confined;
 
 /// `CLOSE_RANGE_UNSHARE`: the caller gets descriptors of its own.
 const CLOSE_RANGE_UNSHARE: c_int = 1 << 1;
 
-forwarded! {
-    /// clone(2), as libc has it: the flags are the third argument.
-    ///
-    /// # Safety
-    /// As clone(2).
-    clone: note_clone;
-
-    /// unshare(2)
-    ///
-    /// # Safety
-    /// As unshare(2).
-    unshare: note_unshare;
-
-    /// close_range(2)
-    ///
-    /// # Safety
-    /// As close_range(2).
-    close_range: note_close_range;
-}
-
-/// The same by syscall(2), with the arguments of that.
-#[unsafe(naked)]
-pub unsafe extern "C" fn by_number() {
-    forward::code!(note_by_number)
-}
-
-unsafe extern "C" fn note_clone(call: &mut Call) -> *const c_void {
+/// clone(2), as libc has it: the flags are the third argument.
+pub unsafe extern "C" fn before_clone(call: &mut Call) -> *const c_void {
     note_flags(call.int(2));
-    real::CLONE.address()
+    next::CLONE.address()
 }
 
-unsafe extern "C" fn note_unshare(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_unshare(call: &mut Call) -> *const c_void {
     if call.int(0) & CLONE_FILES != 0 {
         note();
     }
-    real::UNSHARE.address()
+    next::UNSHARE.address()
 }
 
-unsafe extern "C" fn note_close_range(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_close_range(call: &mut Call) -> *const c_void {
     if call.int(2) & CLOSE_RANGE_UNSHARE != 0 {
         note();
     }
-    real::CLOSE_RANGE.address()
+    next::CLOSE_RANGE.address()
 }
 
+/// All of them by syscall(2), with the arguments of that.
+///
 /// The flags of clone3(2) are in memory, which may be unreadable: it counts whatever they are.
-unsafe extern "C" fn note_by_number(call: &mut Call) -> *const c_void {
+pub unsafe extern "C" fn before_by_number(call: &mut Call) -> *const c_void {
     match c_long::from(call.int(0)) {
         // Its flags come first, on x86-64 and aarch64.
         libc::SYS_clone => note_flags(call.int(1)),
@@ -73,7 +50,7 @@ unsafe extern "C" fn note_by_number(call: &mut Call) -> *const c_void {
         libc::SYS_clone3 => note(),
         _ => {}
     }
-    real::SYSCALL.address()
+    next::SYSCALL.address()
 }
 
 /// What is known of the sockets is known no longer.

@@ -42,7 +42,7 @@ use ipaddr_policy::text::decimal;
 use ipaddr_policy::{Family, Policy, Request, Verdict};
 use libc::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, IPPROTO_UDP};
 
-use crate::abi::real;
+use crate::abi::next;
 use crate::process::assignment;
 use crate::process::log::{self, Level};
 use crate::socket::local::Local;
@@ -283,7 +283,7 @@ fn bind_without_port(policy: &Policy, fd: c_int, is_set: bool) -> Result<(), Uns
     sockaddr.set_address(Family::Ipv4.address(primary));
     // An older kernel lacks it, and would choose a port now.
     sockopt::set_bind_address_no_port(fd, true)?;
-    let bound = real::bind_quietly(fd, &sockaddr);
+    let bound = next::bind_quietly(fd, &sockaddr);
     sockopt::set_bind_address_no_port(fd, is_set)?;
     Ok(bound?)
 }

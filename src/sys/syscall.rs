@@ -4,11 +4,11 @@
 //! pending pthread_cancel could strike inside a bind; and each symbol less is one less to bind when
 //! the library is loaded.
 
-use core::arch::asm;
 use core::ffi::{c_int, c_long};
 
 use ipaddr_policy::program::Ids;
 
+use crate::abi::arch::system_call;
 use crate::sys::errno::Errno;
 
 /// Makes a system call; arguments that it doesn't take are ignored.
@@ -27,7 +27,7 @@ pub unsafe fn syscall<const N: usize>(
         *slot = argument;
     }
     // SAFETY: the caller's promise.
-    let result = unsafe { instruction(number, all) };
+    let result = unsafe { system_call(number, all) };
     // The kernel answers with a negated errno, of which there are fewer than 4096.
     match c_int::try_from(result) {
         Ok(negated @ -4095..=-1) => Err(Errno(-negated)),
@@ -88,46 +88,4 @@ fn kcmp(one: u32, other: u32, what: usize) -> Result<bool, Errno> {
     let arguments = [one as usize, other as usize, what];
     // SAFETY: kcmp reads and writes no memory of ours.
     unsafe { syscall(libc::SYS_kcmp, arguments) }.map(|order| order == 0)
-}
-
-#[cfg(target_arch = "x86_64")]
-unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
-    let result;
-    // SAFETY: the kernel changes rax, rcx and r11, and what the call is for.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number => result,
-            in("rdi") a,
-            in("rsi") b,
-            in("rdx") c,
-            in("r10") d,
-            in("r8") e,
-            in("r9") f,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
-}
-
-#[cfg(target_arch = "aarch64")]
-unsafe fn instruction(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
-    let result;
-    // SAFETY: the kernel changes x0, and what the call is for.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a => result,
-            in("x1") b,
-            in("x2") c,
-            in("x3") d,
-            in("x4") e,
-            in("x5") f,
-            options(nostack),
-        );
-    }
-    result
 }

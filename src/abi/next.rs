@@ -1,5 +1,5 @@
-//! The functions that ours stand in front of: the next ones in the symbol search order, libc's or
-//! another preloaded library's.
+//! The next function of each hook: the one of the same name that comes behind this library in the
+//! symbol search order, libc's or another preloaded library's.
 
 use core::ffi::{CStr, c_int, c_long, c_void};
 use core::mem::transmute;
@@ -8,110 +8,78 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use libc::{sockaddr, socklen_t};
 
-use crate::abi::by_number;
 use crate::abi::objects::{self, Name, Object};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::syscall;
 use ipaddr_socket::sockaddr::Sockaddr;
 
-/// Defines the functions that ours stand in front of, and the system call behind each; then those
-/// with no such system call, and what is called where there is no other.
+/// Defines the next function of each symbol in the table that has one, and the system call of each
+/// that has a number.
 macro_rules! functions {
-    (
-        $($(#[$doc:meta])+ $name:ident: $function:ident, $symbol:literal, $number:path;)+
-        without: $($other:ident: $other_symbol:literal, $absent:path;)+
-    ) => {
-        $(
-            $(#[$doc])+
-            pub static $name: Next = Next::new($symbol, system::$function as *mut ());
-        )+
-        $(
-            #[doc = concat!("The next ", stringify!($other_symbol))]
-            pub static $other: Next = Next::new($other_symbol, $absent as *mut ());
-        )+
+    ($(
+        #[doc = $doc:literal]
+        $name:ident($section:literal) $kind:ident $hook:tt
+        $(next($next:ident or $absent:ident))?
+        $(number($number:ident $($by:ident $by_hook:tt)?))?
+        $(noted($noted:ident))?
+        tests($($test:ident)*);
+    )+) => {
+        $($(
+            #[doc = concat!("The next ", stringify!($name), "(", stringify!($section), ").")]
+            pub static $next: Next = Next::new(
+                concat!(stringify!($name), "\0"),
+                absent::$absent as *mut (),
+            );
+        )?)+
 
         /// Each of them.
-        static ALL: &[&Next] = &[$(&$name,)+ $(&$other,)+];
+        static ALL: &[&Next] = &[$($(&$next,)?)+];
 
-        /// The system calls themselves, without libc: no cancellation points.
+        /// The system calls themselves, without libc: no cancellation points. They return what libc
+        /// returns: -1, and the error in errno.
+        #[expect(dead_code, reason = "clone and clone3 return twice, and are not called here")]
         pub mod system {
             $(
-                $(#[$doc])+
-                ///
-                /// # Safety
-                /// As the system call.
-                pub unsafe extern "C" fn $function(
-                    a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
-                ) -> isize {
-                    // SAFETY: the caller's promise.
-                    unsafe { super::as_libc($number, [a, b, c, d, e, f]) }
-                }
+                $(system_call!($name $number);)?
+                $(system_call!($name $noted);)?
             )+
         }
     };
 }
 
-functions! {
-    /// bind(2)
-    BIND: bind, c"bind", libc::SYS_bind;
-    /// connect(2)
-    CONNECT: connect, c"connect", libc::SYS_connect;
-    /// accept(2)
-    ACCEPT: accept, c"accept", libc::SYS_accept;
-    /// accept4(2)
-    ACCEPT4: accept4, c"accept4", libc::SYS_accept4;
-    /// listen(2)
-    LISTEN: listen, c"listen", libc::SYS_listen;
-    /// sendto(2)
-    SENDTO: sendto, c"sendto", libc::SYS_sendto;
-    /// sendmsg(2)
-    SENDMSG: sendmsg, c"sendmsg", libc::SYS_sendmsg;
-    /// sendmmsg(2)
-    SENDMMSG: sendmmsg, c"sendmmsg", libc::SYS_sendmmsg;
-    /// socket(2)
-    SOCKET: socket, c"socket", libc::SYS_socket;
-    /// recvmsg(2)
-    RECVMSG: recvmsg, c"recvmsg", libc::SYS_recvmsg;
-    /// recvmmsg(2)
-    RECVMMSG: recvmmsg, c"recvmmsg", libc::SYS_recvmmsg;
-    /// pidfd_getfd(2)
-    PIDFD_GETFD: pidfd_getfd, c"pidfd_getfd", libc::SYS_pidfd_getfd;
-    /// prctl(2)
-    PRCTL: prctl, c"prctl", libc::SYS_prctl;
-    /// unshare(2)
-    UNSHARE: unshare, c"unshare", libc::SYS_unshare;
-    /// close_range(2)
-    CLOSE_RANGE: close_range, c"close_range", libc::SYS_close_range;
-    /// setsockopt(2)
-    SETSOCKOPT: setsockopt, c"setsockopt", libc::SYS_setsockopt;
-    /// execve(2)
-    EXECVE: execve, c"execve", libc::SYS_execve;
-    /// execveat(2)
-    EXECVEAT: execveat, c"execveat", libc::SYS_execveat;
-    without:
-    SYSCALL: c"syscall", by_number::system_call;
-    CLONE: c"clone", absent::failure;
-    DLOPEN: c"dlopen", absent::null;
-    DLMOPEN: c"dlmopen", absent::null;
-    DLSYM: c"dlsym", absent::null;
-    DLVSYM: c"dlvsym", absent::null;
-    EXECV: c"execv", absent::failure;
-    EXECVP: c"execvp", absent::failure;
-    EXECVPE: c"execvpe", absent::failure;
-    EXECL: c"execl", absent::failure;
-    EXECLE: c"execle", absent::failure;
-    EXECLP: c"execlp", absent::failure;
-    FEXECVE: c"fexecve", absent::failure;
-    POSIX_SPAWN: c"posix_spawn", absent::error_number;
-    POSIX_SPAWNP: c"posix_spawnp", absent::error_number;
+/// Defines the function of a system call.
+macro_rules! system_call {
+    ($name:ident $number:ident) => {
+        #[doc = concat!("The system call ", stringify!($name), ".")]
+        ///
+        /// # Safety
+        /// As the system call.
+        pub unsafe extern "C" fn $name(
+            a: usize,
+            b: usize,
+            c: usize,
+            d: usize,
+            e: usize,
+            f: usize,
+        ) -> isize {
+            // SAFETY: the caller's promise.
+            unsafe { super::as_libc(libc::$number, [a, b, c, d, e, f]) }
+        }
+    };
 }
 
-/// What stands for a function that is nowhere to be found.
+symbols!(functions);
+
+/// What is called instead of a next function that is nowhere to be found: the system call, or a
+/// function that fails.
 mod absent {
     use core::ffi::{c_int, c_void};
     use core::ptr;
 
+    use crate::abi::arch;
     use crate::sys::errno::{Errno, ThreadErrno};
+
+    pub use super::system::*;
 
     /// For one that returns a pointer.
     pub unsafe extern "C" fn null() -> *mut c_void {
@@ -127,6 +95,18 @@ mod absent {
     /// For one that returns an errno.
     pub unsafe extern "C" fn error_number() -> c_int {
         libc::ENOSYS
+    }
+
+    /// For syscall(2): the system call.
+    #[unsafe(naked)]
+    pub unsafe extern "C" fn syscall() {
+        arch::syscall!(fail = sym fail)
+    }
+
+    /// The kernel's negated errno, as libc returns it.
+    unsafe extern "C" fn fail(negated: isize) -> isize {
+        Errno((-negated) as c_int).set();
+        -1
     }
 }
 
@@ -144,7 +124,11 @@ pub struct Next {
 unsafe impl Sync for Next {}
 
 impl Next {
-    const fn new(name: &'static CStr, absent: *mut ()) -> Self {
+    /// `name` ends with a NUL.
+    const fn new(name: &'static str, absent: *mut ()) -> Self {
+        let Ok(name) = CStr::from_bytes_with_nul(name.as_bytes()) else {
+            panic!("a symbol's name ends with its only NUL")
+        };
         Self {
             address: AtomicPtr::new(absent),
             absent,
@@ -213,22 +197,6 @@ fn find_in(objects: impl Iterator<Item = &'static Object>) {
 /// Whether one of them is at this address.
 pub fn is_next(address: *const c_void) -> bool {
     ALL.iter().any(|next| ptr::eq(next.address(), address))
-}
-
-/// seccomp(2), for which no libc has a function.
-///
-/// # Safety
-/// As seccomp(2).
-pub unsafe extern "C" fn seccomp(
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-    e: usize,
-    f: usize,
-) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { as_libc(libc::SYS_seccomp, [a, b, c, d, e, f]) }
 }
 
 /// A system call as libc makes it: -1, and the error in errno.

@@ -1,0 +1,155 @@
+//! The exported functions, made of the table in [`crate::abi::symbols`].
+//!
+//! A hook around the next function is a frame of a few instructions that calls `before`, then the next
+//! function, then `after`, which may have the next function called again. [`Frame`] says what the two
+//! may rely on.
+//!
+//! While the next function runs, no Rust frame is on the stack between it and the program. So
+//! pthread_cancel, which unwinds a thread blocked in connect(2), meets nothing that Rust's rules
+//! for unwinding speak of, and the library needs no unwinder: it is built with `panic = "abort"`,
+//! under which a Rust `extern "C-unwind"` function would end the host at that point. The frame has
+//! the unwind information, and nothing to clean up.
+//!
+//! syscall(2) with one of the numbers in the table takes the same way, but the next function is the
+//! system call: libc's connect is a cancellation point, syscall(2) is none. Any other number goes
+//! through with all its arguments, to libc's own syscall or to that of another preloaded library. Some
+//! numbers go through when [`sharing`] has been told of them: some of those return twice, so no frame
+//! is kept.
+
+use core::ffi::{c_int, c_long};
+
+use libc::{sa_family_t, sockaddr_in};
+
+use crate::abi::arch;
+use crate::abi::frame::{self, Frame, nothing_after};
+use crate::abi::next;
+use crate::hooks::accept::AcceptFrame;
+use crate::hooks::message::MessageFrame;
+use crate::hooks::send::SendtoFrame;
+use crate::hooks::setsockopt::OptionFrame;
+use crate::hooks::{
+    accept, bind, connect, dlfcn, execute, incoming, listen, resvport, seccomp, send, setsockopt,
+    sharing,
+};
+
+/// The code of a hook, around `next` or around the system call.
+macro_rules! code {
+    (next around($frame:ty, $before:path, $after:path)) => {
+        code!(next, $frame, $before, $after)
+    };
+    ($name:ident around($frame:ty, $before:path, $after:path)) => {
+        code!(system, $frame, $before, $after, system = sym next::system::$name)
+    };
+    ($next:ident ahead($before:path)) => {
+        arch::ahead!(before = sym $before)
+    };
+    ($what:ident, $frame:ty, $before:path, $after:path $(, $operand:ident = sym $system:path)?) => {
+        arch::around!(
+            $what,
+            size = const size_of::<$frame>(),
+            arguments = const frame::ARGUMENTS,
+            returned = const frame::RETURNED,
+            again = const frame::AGAIN,
+            before = sym $before,
+            after = sym $after
+            $(, $operand = sym $system)?
+        )
+    };
+}
+
+/// Defines the exported function.
+macro_rules! export {
+    ($doc:literal $name:ident around $hook:tt) => {
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C-unwind" fn $name() {
+            code!(next around $hook)
+        }
+    };
+    ($doc:literal $name:ident ahead $hook:tt) => {
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() {
+            code!(next ahead $hook)
+        }
+    };
+    ($doc:literal $name:ident instead(
+        $function:path = fn($($argument:ident: $type:ty),+) -> $result:ty
+    )) => {
+        #[doc = $doc]
+        ///
+        /// # Safety
+        /// As the function of that name.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $type),+) -> $result {
+            // SAFETY: the program's promise to the function of that name.
+            unsafe { $function($($argument),+) }
+        }
+    };
+    ($doc:literal $name:ident dispatch()) => {};
+    ($doc:literal $name:ident number_only()) => {};
+}
+
+/// Defines what syscall(2) jumps to for a number, if the table has one: the symbol's hook, unless it
+/// names another.
+macro_rules! export_number {
+    ($name:ident [$($hook:tt)+] []) => {};
+    ($name:ident [$($hook:tt)+] [$number:ident]) => {
+        export_number!($name [] [$number $($hook)+]);
+    };
+    ($name:ident [$($symbols:tt)*] [$number:ident $kind:ident $hook:tt]) => {
+        #[doc = concat!("syscall(", stringify!($number), ", …), with the arguments of the call.")]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name() {
+            code!($name $kind $hook)
+        }
+    };
+}
+
+/// Defines all of them.
+macro_rules! exports {
+    ($(
+        #[doc = $doc:literal]
+        $name:ident($section:literal) $kind:ident $hook:tt
+        $(next($next:ident or $absent:ident))?
+        $(number($number:ident $($by:ident $by_hook:tt)?))?
+        $(noted($noted:ident))?
+        tests($($test:ident)*);
+    )+) => {
+        $(export!($doc $name $kind $hook);)+
+
+        /// What syscall(2) jumps to.
+        mod by_number {
+            use super::*;
+
+            $(export_number!($name [$kind $hook] [$($number $($by $by_hook)?)?]);)+
+
+            /// The numbers that go through once they are noted, with the arguments of syscall(2).
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn noted() {
+                arch::ahead!(before = sym sharing::before_by_number)
+            }
+        }
+
+        /// syscall(2)
+        ///
+        /// # Safety
+        /// As syscall(2).
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn syscall(number: c_long) -> c_long {
+            arch::dispatch!(
+                [$($($name $number)?)+]
+                [$($($noted)?)+]
+                next = sym next::SYSCALL,
+                note = sym by_number::noted,
+                $($($name = sym by_number::$name, $number = const libc::$number,)?)+
+                $($($noted = const libc::$noted,)?)+
+            )
+        }
+    };
+}
+
+symbols!(exports);
