@@ -1,12 +1,5 @@
-//! The way in: each exported function is a frame of a few instructions that calls `before`, then
-//! the real function, then `after`, which may have the real function called again. [`crate::abi::by_number`] has the same for syscall(2), where the
-//! real function is the system call.
-//!
-//! While the real function runs, no Rust frame is on the stack between it and the program. So
-//! pthread_cancel, which unwinds a thread blocked in connect(2), meets nothing that Rust's rules
-//! for unwinding speak of, and the library needs no unwinder: it is built with `panic = "abort"`,
-//! under which a Rust `extern "C-unwind"` function would end the host at that point. The frame has
-//! the unwind information, and nothing to clean up.
+//! What the entry code of a hook around the next function keeps on the stack, and what the hook's
+//! `before` and `after` may rely on. [`crate::abi::exports`] says how they are called.
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
