@@ -44,10 +44,10 @@ run_restricted_lines=$(
     is_command() {
         is_this "$0" || is_this "$(command -v "$0")" || return 1
         words=$(tr '\0\n' '\n ' <"/proc/$$/cmdline")$newline ||
-            stop 'nobody can tell how it was started: expected tr in PATH and /proc'
+            stop 'it is unknown how it was started: expected tr in PATH and /proc'
         case $words in
         *"$newline$0$newline"*) ;;
-        *) stop "nobody can tell whether it is sourced or run: expected $0 in /proc/$$/cmdline" ;;
+        *) stop "it is unknown whether it is sourced or run: expected $0 in /proc/$$/cmdline" ;;
         esac
         options=${words%%"$newline$0$newline"*}
         while :; do
@@ -81,7 +81,7 @@ run_restricted_lines=$(
     fi
     find_file
     is_this "$file" ||
-        stop 'nobody can tell where it was read from: expected it run as a file, or sourced from one, with readlink in PATH and /proc'
+        stop 'it is unknown where it was read from: expected it run as a file, or sourced from one, with readlink in PATH and /proc'
     command -v sh >/dev/null || stop 'sh: not found in PATH: expected it there'
     again=$(command -v run_restricted_off)
     exported=
@@ -134,7 +134,7 @@ Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned a
   --version       the version of this script, and of the library that it would use
 
 What isn't given is taken from the environment. An LD_PRELOAD that is there is kept.
-RUN_RESTRICTED_LIBRARY is the path of the library where it isn't to be looked for.
+RUN_RESTRICTED_LIBRARY is the path of the library; without it the wrapper searches for one.
 
 Sourced, it takes everything from the environment (IPADDR_*, RUN_RESTRICTED_LIBRARY) and nothing
 from the arguments of the calling script, sets LD_PRELOAD and what belongs to it in the calling
@@ -220,7 +220,7 @@ plan() {
     [ "$mode" = source ] || echo "shift $((words - $#))"
 }
 
-# Sets $left: how many words are no options; and $answer, if one asks for nothing but an answer.
+# Sets $left: how many words are no options; and $answer, if an option only prints something.
 parse_options() {
     answer=
     while [ $# -gt 0 ]; do
@@ -268,7 +268,7 @@ take_option() {
     --log=off | --log=error | --log=info | --log=debug) ;;
     --log=*) fail 125 "--log $2: expected off, error, info or debug" ;;
     --*cgroup=*/../* | --*cgroup=*/.. | --*cgroup=[!/]*)
-        fail 125 "$1 $2: expected a path from the root cgroup on, /web/a say, without .."
+        fail 125 "$1 $2: expected a path from the root cgroup on, for example /web/a, without .."
         ;;
     esac
 }
@@ -280,7 +280,7 @@ absolute_policy() {
     policy=$directory
 }
 
-# Who gives an IPv4 address alone expects no other, of IPv6 either. (0.0.0.0 assigns nothing.)
+# With an IPv4 address alone, no other address is expected, of IPv6 either. (0.0.0.0 assigns nothing.)
 settle_ipv6() {
     leave_ipv6=
     if [ "$ip6" = any ]; then
@@ -301,7 +301,7 @@ settle_require() {
     fi
 }
 
-# The file that this shell runs. bash looks for it in PATH too.
+# The file that this shell runs. bash searches PATH for it too.
 own_file() {
     case $0 in
     */*) own=$0 ;;
@@ -337,7 +337,7 @@ find_library() {
         "/usr/lib/$machine-linux-gnu/libipaddr.so" /usr/lib64/libipaddr.so /usr/lib/libipaddr.so; do
         [ ! -f "$library" ] || return 0
     done
-    fail 125 "there is no libipaddr.so: expected one in $here or in the system's library folders, /usr/local/lib say, or its path in RUN_RESTRICTED_LIBRARY"
+    fail 125 "there is no libipaddr.so: expected one in $here or in the system's library directories, for example /usr/local/lib, or its path in RUN_RESTRICTED_LIBRARY"
 }
 
 # In a source tree $library is built, if it isn't there or is older than the sources.
@@ -347,7 +347,7 @@ build_library() {
         need find
         newer=$(find "$here/src" "$here/crates/policy/src" "$here/crates/socket/src" \
             "$here/build.rs" -name '*.rs' -newer "$library") ||
-            fail 125 "nobody can tell whether $library is older than the sources: find has failed"
+            fail 125 "it is unknown whether $library is older than the sources: find has failed"
         [ -n "$newer" ] || return 0
         lacks="$library is older than ${newer%%"
 "*}"
@@ -448,9 +448,9 @@ which() {
     found=
     rest=${PATH-/bin:/usr/bin}:
     while [ -n "$rest" ]; do
-        folder=${rest%%:*}
+        directory=${rest%%:*}
         rest=${rest#*:}
-        candidate=${folder:-.}/$1
+        candidate=${directory:-.}/$1
         if [ -f "$candidate" ] && [ -x "$candidate" ]; then
             printf '%s\n' "$candidate"
             return
@@ -478,7 +478,7 @@ uncovered() {
     fail 126 "$1 is not covered by LD_PRELOAD: $2 ($hint)"
 }
 
-# judge FILE NAME: asks the library; NAME is what messages call it.
+# judge FILE NAME: lets the library judge FILE; messages call it NAME.
 judge() {
     said=$(under_library "IPADDR_CHECK_COMMAND=$1") || not_under_library
     is_loaded || not_loaded "whether $2 is covered by LD_PRELOAD"
@@ -540,7 +540,7 @@ script_covered() {
     set -f
     # shellcheck disable=SC2086
     interpreter_covered ", the interpreter of $1$2" $3
-    # What only the kernel would find, a line that is too long say.
+    # For what only the kernel would notice, such as a line that is too long.
     judge "$1" "$1$2"
 }
 
@@ -582,9 +582,9 @@ enter_cgroup() {
     made=
     if [ -n "$cgroup" ]; then
         need awk mkdir rmdir
-        cgroup_folder
+        cgroup_directory
         make_cgroup
-        procs=$folder/cgroup.procs
+        procs=$directory/cgroup.procs
         # shellcheck disable=SC2016 # for the inner shell
         reason=$(sh -c 'env echo "$$" >"$0"' "$procs" 2>&1) || no_cgroup "it can't be joined: $reason"
     fi
@@ -592,8 +592,8 @@ enter_cgroup() {
     [ -z "$procs" ] || env echo "$$" >"$procs" || no_cgroup "it can't be joined"
 }
 
-# Sets $folder: where the cgroup is, in the hierarchy that the library takes, see cgroups(7).
-cgroup_folder() {
+# Sets $directory: where the cgroup is, in the hierarchy that the library takes, see cgroups(7).
+cgroup_directory() {
     # The line of /proc/self/cgroup.
     hierarchy=$(awk -F : -v controller="${IPADDR_CGROUP_CONTROLLER-}" '
         function has(name) { return index("," $2 ",", "," name ",") }
@@ -621,14 +621,14 @@ cgroup_folder() {
     root=${root%/}
     point=$(printf '%b' "${mount#* }")
     case $cgroup/ in
-    "$root"/*) folder=$point${cgroup#"$root"} ;;
+    "$root"/*) directory=$point${cgroup#"$root"} ;;
     *) no_cgroup "only the cgroups below $root are mounted" ;;
     esac
 }
 
-# Makes $folder, if that is asked for. Sets $made: the folders that weren't there, seen from $existing.
+# Makes $directory, if that is asked for. Sets $made: the directories that weren't there, seen from $existing.
 make_cgroup() {
-    [ ! -d "$folder" ] || return 0
+    [ ! -d "$directory" ] || return 0
     case $cgroup/ in
     "$point"/*)
         spelling=${cgroup#"$point"}
@@ -639,14 +639,14 @@ make_cgroup() {
         ;;
     esac
     [ -n "$create" ] ||
-        no_cgroup "there is no such cgroup: expected one with a folder below $point, or --create-cgroup $cgroup to make it"
-    existing=$folder
+        no_cgroup "there is no such cgroup: expected one with a directory below $point, or --create-cgroup $cgroup to make it"
+    existing=$directory
     while [ ! -d "$existing" ]; do
         existing=${existing%/*}
     done
-    made=${folder#"$existing"}
+    made=${directory#"$existing"}
     made=${made#/}
-    reason=$(mkdir -p -- "$folder" 2>&1) || no_cgroup "it can't be made: $reason"
+    reason=$(mkdir -p -- "$directory" 2>&1) || no_cgroup "it can't be made: $reason"
 }
 
 # Removes what has been made, and ends the plan.
@@ -686,12 +686,12 @@ loaded") ;;
     esac
 }
 
-# not_loaded WHAT: ends the plan, as nobody can tell that.
+# not_loaded WHAT: ends the plan, because WHAT is unknown.
 not_loaded() {
     unmake_cgroup
     case $said in
     *"$library"*) fail 125 "$said" ;;
-    *) fail 125 "nobody can tell $1: expected an sh into which the library can be loaded, not a static one (--force does without)" ;;
+    *) fail 125 "it is unknown $1: expected an sh into which the library can be loaded, not a static one (--force does without)" ;;
     esac
 }
 
@@ -736,7 +736,7 @@ explain_mistakes() {
     printf '%s (%s)\n' "$mistakes" "$hint" | sed 's/^IPADDR_REQUIRE: //'
 }
 
-# Prints the assignments, and for a calling shell run_restricted_off, which takes them back.
+# Prints the assignments, and for a calling shell run_restricted_off, which undoes them.
 # shellcheck disable=SC2031 # that was for an answer
 print_lines() {
     [ -z "$leave_ipv6" ] || echo 'unset IPADDR_IPV6'
@@ -749,7 +749,7 @@ print_lines() {
         printf 'run_restricted_off() {\n%s\nunset -f run_restricted_off\n}\n' "$undo"
 }
 
-# variable NAME: prints the assignment, if there is one, and adds to $undo what takes it back.
+# variable NAME: prints the assignment, if there is one, and adds to $undo what undoes it.
 variable() {
     eval "set -- \"\$1\" \"\${$1+set}\" \"\${$1-}\""
     case $1 in

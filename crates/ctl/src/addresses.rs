@@ -1,4 +1,4 @@
-//! Assignments, as people read them.
+//! Assignments as text for people.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use ipaddr_policy::text::{Printable, Shown};
 use ipaddr_policy::{Assignment, Family};
 use ipnet::IpNet;
 
-/// What unassigned reads as, in the RFC's file too.
+/// The address that means unassigned, as in the RFC's file: `0.0.0.0` or `::`.
 pub fn wildcard(family: Family) -> String {
     family.address(0).to_string()
 }
 
-/// The addresses that an assignment allows, as few addresses, networks and ranges.
+/// The addresses that an assignment allows, as addresses, networks and ranges, as few as possible.
 pub fn allowed(assignment: &Assignment, family: Family) -> Vec<String> {
     let ranges = assignment.allowed().as_slice().iter();
     ranges.flat_map(|range| shown(*range, family)).collect()
@@ -26,7 +26,7 @@ fn shown(range: Range, family: Family) -> Vec<String> {
         Family::Ipv4 => 32,
         Family::Ipv6 => 128,
     };
-    // Only a network's first and last address differ in nothing but zeros and ones at the end.
+    // A network's first and last address differ only in their last bits, all 0 and all 1.
     let bits = 128 - (range.first ^ range.last).leading_zeros();
     let prefix = u8::try_from(width - bits).ok();
     let net = prefix.and_then(|prefix| IpNet::new(first, prefix).ok());
@@ -71,7 +71,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// Where an assignment comes from: its list, and the line.
+/// Where an assignment comes from: the file and the line.
 pub fn origin(assignment: &Assignment, limit: Option<Place<'_>>) -> Option<String> {
     limit.map(|place| match place {
         Place::Latch => "the latch".to_owned(),
@@ -79,7 +79,7 @@ pub fn origin(assignment: &Assignment, limit: Option<Place<'_>>) -> Option<Strin
     })
 }
 
-/// What [`ipaddr_policy::latch::Latch`] has written, as people read it.
+/// The text of [`ipaddr_policy::latch::Latch`] in words.
 pub fn latched(text: &[u8]) -> String {
     let mut parts = Vec::new();
     for family in [Family::Ipv4, Family::Ipv6] {
@@ -101,7 +101,7 @@ pub fn latched(text: &[u8]) -> String {
     });
     parts.extend(rules);
     if parts.is_empty() {
-        // Assigned nothing and latched all the same: by rules of the root cgroup.
+        // A latch without an assignment comes from rules, here those of the root cgroup.
         parts.push("the rules of /".to_owned());
     }
     parts.join("; ")

@@ -39,7 +39,7 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
         "IPADDR_CGROUP_CONTROLLER",
         "take cgroups from the v1 hierarchy with this controller",
     ),
-    ("NO_COLOR", "no colour, on terminals either"),
+    ("NO_COLOR", "no colour, not even on a terminal"),
 ];
 
 fn after_help() -> String {
@@ -53,7 +53,7 @@ fn after_help() -> String {
     format!("Exit status:{statuses}\n\nEnvironment:{variables}")
 }
 
-/// Assigns IP addresses to cgroups, and checks and explains what libipaddr makes of it
+/// Assigns IP addresses to cgroups, and checks and explains the policies of libipaddr
 #[derive(Debug, Parser)]
 #[command(
     name = "ipaddrctl",
@@ -63,7 +63,7 @@ fn after_help() -> String {
 )]
 #[command(after_help = after_help())]
 pub struct Cli {
-    /// The policy directory; else $IPADDR_POLICY_DIR, else /etc/ipaddr
+    /// The policy directory; the default is $IPADDR_POLICY_DIR, or else /etc/ipaddr
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub policy: Option<PathBuf>,
     #[command(subcommand)]
@@ -74,89 +74,89 @@ pub struct Cli {
 pub enum Command {
     /// Assign addresses to a cgroup, once and for all
     ///
-    /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's directory: atomically, mode 0644, and
-    /// on the disk when the command ends. What is assigned already is not assigned again; a file
-    /// that says 0.0.0.0 (or ::) assigns nothing. Refused too is what a level above doesn't allow,
-    /// or what takes away from one below what that asks for. With both families either both are
-    /// written or none; only where the command is killed in between IPv4 may be there alone.
+    /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's directory: atomically, with mode 0644,
+    /// and on the disk when the command ends. A family that is assigned already isn't assigned again; a
+    /// file that says 0.0.0.0 (or ::) assigns nothing. An assignment is refused too if a level above
+    /// doesn't allow it, or if a level below has addresses that it doesn't allow. Either the files of
+    /// both families are written or none; only if the command is killed, IPv4's may be written alone.
     Assign {
-        /// As /proc/PID/cgroup has it: /web/a
+        /// The cgroup's path, as in /proc/PID/cgroup: /web/a
         #[arg(value_parser = cgroup_path())]
         cgroup: CgroupPath,
-        /// Addresses, the first the primary one; networks; exclusions (!10.0.0.7). `none` forbids
-        /// the family that nothing else here is of, or both; `loopback` leaves it its loopback
-        /// address, which wildcards become
+        /// Addresses, of which the first is the primary one; networks; exclusions (!10.0.0.7). `none`
+        /// forbids the family that has no other argument, or both families; `loopback` leaves it the
+        /// loopback address, which wildcards become
         #[arg(required = true, value_name = "ADDRESS")]
         addresses: Vec<String>,
     },
-    /// Show what a cgroup or a process may use, and where that is written
+    /// Show which addresses a cgroup or a process may use, and where that is written
     ///
     /// Unassigned is 0.0.0.0 and ::, as in the files.
     Show {
-        /// The cgroup; without it, and without --pid, that of the caller
+        /// The cgroup; the default is that of the caller
         #[arg(conflicts_with = "pid", value_parser = cgroup_path())]
         cgroup: Option<CgroupPath>,
-        /// That of a process: also its variables, and what it has latched
+        /// A process instead: its cgroup, its variables, and what it has latched
         #[arg(long)]
         pid: Option<u32>,
-        /// For programs
+        /// Print JSON, for programs
         #[arg(long)]
         json: bool,
     },
     /// Check the whole policy directory
     ///
-    /// Mistakes, which make the library refuse everything: what can't be read or understood, and
-    /// levels in conflict. Warnings, which it doesn't know of: addresses that no interface has,
-    /// cgroups that aren't there, permissions, files that nothing reads, sources of SNAT that an
+    /// A mistake makes the library refuse everything: files that can't be read or understood, and
+    /// levels in conflict. The library accepts what a warning is about: addresses that no interface
+    /// has, cgroups that don't exist, permissions, files that nothing reads, sources of SNAT that an
     /// inner level doesn't allow.
     Check {
-        /// The directory, in place of --policy
+        /// The directory, instead of --policy
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
         /// Warnings count as mistakes
         #[arg(long)]
         strict: bool,
     },
-    /// Say what would become of a call, and what decides that
+    /// Say what would become of a call, and which file or rule decides that
     Explain {
         #[command(flatten)]
         subject: Subject,
         #[command(subcommand)]
         call: Call,
     },
-    /// List the processes that have the library, and those that should and have not
+    /// List the processes that have the library, and those that should have it but don't
     ///
-    /// CGROUP, whether the library is loaded, and what is latched: `-` is nothing yet, `?` can't be
-    /// told, for the reason behind it. A process without the library in a restricted cgroup is held
-    /// by nothing.
+    /// For each its cgroup, whether the library is loaded, its version, and what is latched: `-` is
+    /// nothing yet, `?` is unknown, with the reason behind it. A process without the library in a
+    /// restricted cgroup is not restricted.
     Ps,
-    /// Take the assignment and the rules of a cgroup away
+    /// Remove the assignment and the rules of a cgroup
     ///
     /// Running processes keep what they have latched.
     Remove {
-        /// As /proc/PID/cgroup has it: /web/a
+        /// The cgroup's path, as in /proc/PID/cgroup: /web/a
         #[arg(value_parser = cgroup_path())]
         cgroup: CgroupPath,
-        /// Do it; without it, say what would be done
+        /// Remove the files; without it, only print which ones
         #[arg(long)]
         yes: bool,
     },
     /// Print the completion for a shell
     Completions {
-        /// Which
+        /// The shell
         shell: Shell,
     },
     /// Print the man page, or that of one command
     Man {
-        /// Which, `explain bind` say
+        /// The command, for example `explain bind`
         command: Vec<String>,
     },
 }
 
-/// Whose call it is.
+/// The process whose call it is.
 #[derive(Args, Debug)]
 pub struct Subject {
-    /// A process of this cgroup; without it, and without --pid, of the caller's
+    /// Any process of this cgroup; the default is the caller's
     #[arg(long, value_name = "PATH", conflicts_with = "pid", value_parser = cgroup_path())]
     pub cgroup: Option<CgroupPath>,
     /// This process
@@ -170,7 +170,7 @@ pub enum Call {
     Bind {
         /// ADDRESS:PORT[/tcp|/udp]
         local: Endpoint,
-        /// With IPV6_V6ONLY: [::] is IPv6 only
+        /// The socket has IPV6_V6ONLY set: [::] is IPv6 only
         #[arg(long)]
         v6only: bool,
     },

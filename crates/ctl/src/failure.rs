@@ -8,7 +8,7 @@ use ipaddr_host::process::cgroup::CgroupError;
 use ipaddr_host::reader::UnusablePolicy;
 use ipaddr_host::settings::SettingsError;
 
-/// Why a command can't do what it was asked to; the message is printed by `main`.
+/// Why a command failed; `main` prints the message.
 #[derive(Debug)]
 pub enum Failure {
     /// `EPERM`: there is an assignment already, or it would be in conflict.
@@ -19,8 +19,8 @@ pub enum Failure {
     Unusable(String),
     /// A file, a directory or a process that can't be read or written.
     System(String),
-    /// Standard output is gone: nobody wants to read on.
-    NobodyReads,
+    /// Standard output is closed at its other end (`EPIPE`): the reader has ended.
+    OutputClosed,
 }
 
 /// What a command found: see `EXIT_STATUS` in [`crate::cli`].
@@ -33,18 +33,18 @@ pub enum Outcome {
 }
 
 impl Failure {
-    /// Something that failed, and the system's reason.
+    /// A failure of the system: `WHAT: REASON`.
     pub fn system(what: impl std::fmt::Display, error: &io::Error) -> Self {
         Self::System(format!("{what}: {error}"))
     }
 
-    /// The message; none if nobody would want it.
+    /// The message; none where there is nobody to read it.
     pub fn message(&self) -> Option<String> {
         Some(match self {
             Self::NotPermitted(why) => format!("EPERM: {why}"),
             Self::Invalid(why) => format!("EINVAL: {why}"),
             Self::Unusable(why) | Self::System(why) => why.clone(),
-            Self::NobodyReads => return None,
+            Self::OutputClosed => return None,
         })
     }
 
@@ -55,7 +55,7 @@ impl Failure {
             Self::Invalid(_) => 4,
             Self::Unusable(_) => 5,
             Self::System(_) => 6,
-            Self::NobodyReads => 0,
+            Self::OutputClosed => 0,
         })
     }
 }
@@ -100,7 +100,7 @@ impl From<UnusablePolicy> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::NobodyReads
+            Self::OutputClosed
         } else {
             Self::system("standard output", &error)
         }

@@ -11,17 +11,17 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 
-/// Of one network namespace, the caller's.
+/// The addresses of one network namespace, the caller's.
 #[derive(Default)]
 pub struct Interfaces {
     ipv4: BTreeSet<u128>,
     ipv6: BTreeSet<u128>,
-    /// The kernel takes every address of a loopback interface's IPv4 network for its own.
+    /// To the kernel every address of a loopback interface's IPv4 network is local.
     loopback: Vec<Range>,
 }
 
 impl Interfaces {
-    /// Asks the kernel.
+    /// Queries the kernel.
     pub fn read() -> io::Result<Self> {
         let mut found = Self::default();
         for interface in getifaddrs()? {
@@ -48,7 +48,7 @@ impl Interfaces {
     }
 
     /// Whether an interface has an address of the range.
-    pub fn have(&self, range: Range, family: Family) -> bool {
+    pub fn have_any(&self, range: Range, family: Family) -> bool {
         let (addresses, loopback) = match family {
             Family::Ipv4 => (&self.ipv4, &self.loopback[..]),
             Family::Ipv6 => (&self.ipv6, &[][..]),

@@ -4,15 +4,15 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`commands`] | the commands, one file each |
-//! | [`subject`] | which cgroup or process the command line means |
+//! | [`subject`] | the cgroup or process that the command line names |
 //! | [`store`] | changes to the policy directory: one at a time, all or nothing, and on the disk |
 //! | [`mistakes`] | all mistakes of one file, for `check` |
 //! | [`interfaces`] | this machine's addresses, for `check` |
 //! | [`addresses`], [`level_text`] | assignments and files, as they are shown |
 //! | [`failure`] | what ends a command: the message and the exit status |
 //!
-//! What it reads of the machine is in `ipaddr-host`: policy files, cgroups and processes. What that
-//! means is in `ipaddr-policy`, as for the library.
+//! `ipaddr-host` reads policy files, cgroups and processes; `ipaddr-policy` says what they mean, to the
+//! library too.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
             if let Some(message) = failure.message() {
-                // Where it can't be written there is nobody to be told.
+                // Without a standard error there is nobody to be told.
                 let _ = writeln!(anstream::stderr(), "ipaddrctl: {message}");
             }
             failure.code()

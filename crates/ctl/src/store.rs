@@ -19,7 +19,7 @@ use crate::failure::Failure;
 
 const LOCK: &str = ".ipaddrctl.lock";
 
-/// A policy directory that nobody else changes.
+/// A policy directory that no other ipaddrctl changes meanwhile: it holds the lock.
 pub struct Store {
     directory: PathBuf,
     _lock: File,
@@ -36,7 +36,7 @@ pub struct NewFile {
 }
 
 impl Store {
-    /// Makes the directory if need be, and waits for others to be done with it.
+    /// Makes the directory if it doesn't exist, and waits for the lock.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
         make_directories(directory)?;
         let path = directory.join(LOCK);
@@ -90,7 +90,7 @@ pub fn unfinished(name: FileName) -> String {
 }
 
 fn write_all(directory: &Path, files: &[NewFile]) -> Result<(), Failure> {
-    // Nobody else has the lock, so they are left from a change that was killed.
+    // This process has the lock, so they are left from a change that was killed.
     for name in FileName::ALL {
         remove(&directory.join(unfinished(name)))?;
     }
@@ -139,8 +139,8 @@ fn put_in_place(directory: &Path, file: &NewFile) -> Result<(), Failure> {
     }
 }
 
-/// Takes back the first `count` files and what is unfinished, as well as it can: the caller reports
-/// why.
+/// Undoes the first `count` files and removes the unfinished ones. Errors are ignored: the caller
+/// reports the first one.
 fn undo(directory: &Path, files: &[NewFile], count: usize) {
     for (index, file) in files.iter().enumerate() {
         let unfinished = directory.join(unfinished(file.name));
@@ -159,8 +159,8 @@ fn undo(directory: &Path, files: &[NewFile], count: usize) {
     }
 }
 
-/// Makes a directory, and those above it, mode 0755 whatever the umask and on the disk; returns those
-/// that weren't there.
+/// Makes a directory and those above it, with mode 0755 whatever the umask, and writes them to the
+/// disk; returns those that didn't exist.
 fn make_directories(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut missing: Vec<_> = directory
         .ancestors()

@@ -1,4 +1,4 @@
-//! Which cgroup or process the command line means.
+//! The cgroup or process that the command line names.
 
 use std::path::Path;
 

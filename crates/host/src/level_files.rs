@@ -1,7 +1,7 @@
 //! The files of a policy's levels.
 //!
-//! What may be used is decided in [`ipaddr_policy::trust`]; here is asked what stat(2) says, in the
-//! order in which the library asks (`src/process/level_file.rs`), so both name the same problem.
+//! [`ipaddr_policy::trust`] decides what may be used. This module calls stat(2), in the order in which
+//! the library does (`src/process/level_file.rs`), so that both report the same problem.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -16,11 +16,11 @@ use ipaddr_policy::trust::{FileProblem, Status, Trusted};
 use nix::libc;
 use nix::sys::statvfs::{self, FsFlags, Statvfs};
 
-/// Reads them from the disk.
+/// Reads the files from the disk.
 #[derive(Debug, Default)]
 pub struct Disk {
     text: Vec<u8>,
-    /// What stat(2) says of the last file whose text was read.
+    /// The result of stat(2) for the last file whose text was read.
     pub metadata: Option<Metadata>,
 }
 
@@ -79,7 +79,7 @@ fn trusted(file: &LevelFile<'_>) -> Result<Trusted, FileProblem> {
     })
 }
 
-/// What lstat(2) says; `None` if there is nothing.
+/// The result of lstat(2); `None` if nothing has that name.
 fn find(path: &Path) -> Result<Option<Status>, FileProblem> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -89,7 +89,7 @@ fn find(path: &Path) -> Result<Option<Status>, FileProblem> {
     }
 }
 
-/// What stat(2) says of what is there.
+/// The result of stat(2), links followed.
 fn follow(path: &Path) -> Result<Status, FileProblem> {
     match fs::metadata(path) {
         Err(error) if is_absent(&error) => Err(FileProblem::LeadsNowhere),

@@ -1,7 +1,7 @@
-//! What the tools of libipaddr need of a machine: policy files, cgroups and processes.
+//! What the tools of libipaddr read of a machine: policy files, cgroups and processes.
 //!
-//! No command line, no output. An error is a type that has the place and the system's reason; its
-//! `Display` is the message.
+//! It has no command line and prints nothing. Each error is a type with the place and the system's
+//! reason; its `Display` is the message.
 //!
 //! | module | idea |
 //! | --- | --- |

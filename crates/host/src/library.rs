@@ -1,7 +1,7 @@
 //! Whether a process has the library, and what it has latched.
 //!
-//! Read in its memory: the library's data hold a mark, and behind it a pointer and the library's
-//! version, see [`ipaddr_policy::latch::MARK`].
+//! Both are read from the process's memory: the library's data contain a mark, and behind it a
+//! pointer and the library's version, see [`ipaddr_policy::latch::MARK`].
 
 use std::error::Error;
 use std::fmt;
@@ -17,19 +17,19 @@ use crate::process::mappings::Mapping;
 /// Whether a process has the library, and what it has latched.
 #[derive(Debug)]
 pub enum Library {
-    /// It hasn't the library.
+    /// It doesn't have the library.
     NotLoaded,
     /// It has, and nothing is latched yet.
     Free,
     /// It has, and this is latched: what [`ipaddr_policy::latch::Latch`] writes.
     Latched(Vec<u8>),
-    /// It has, and what is latched can't be told.
+    /// It has, and what is latched is unknown.
     Hidden(Obstacle),
-    /// Whether it has the library can't be told.
+    /// Whether it has the library is unknown.
     Unknown(Obstacle),
 }
 
-/// Why something can't be told of a process.
+/// Why something about a process is unknown.
 #[derive(Debug)]
 pub enum Obstacle {
     /// Its mappings can't be read: `EACCES` for another user's process.
@@ -89,7 +89,7 @@ const MAX_LATCH: usize = 256 << 10;
 /// A page is no smaller, in bytes.
 const PAGE: u64 = 4096;
 
-/// Looks for the library in a process.
+/// Searches a process for the library.
 #[must_use]
 pub fn inspect(process: Process) -> Inspection {
     let mappings = match process.mappings() {
@@ -125,12 +125,12 @@ fn inspect_library(process: Process, mappings: &[Mapping]) -> Result<Inspection,
 struct Mark {
     /// The address of the latch's text, 0 if there is none.
     latch: u64,
-    /// An older library hasn't it.
+    /// `None` for an older library, which has no version.
     version: Option<String>,
 }
 
 impl Mark {
-    /// In the library's data, where the mark is aligned as a pointer is.
+    /// Finds it in the library's data, where the mark is aligned like a pointer.
     fn find(data: &[u8]) -> Option<Self> {
         let (words, _) = data.as_chunks::<8>();
         (0..words.len()).find_map(|word| {

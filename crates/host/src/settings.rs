@@ -13,12 +13,12 @@ use crate::error::Unreadable;
 /// The policy directory if nothing names another.
 pub const DEFAULT_POLICY_DIRECTORY: &str = "/etc/ipaddr";
 
-/// Why there is no telling where the policies are.
+/// Why the policy directory is unknown.
 #[derive(Debug)]
 pub enum SettingsError {
     /// `$IPADDR_POLICY_DIR` is no absolute path.
     NotAbsolute(PathBuf),
-    /// A relative path was asked for, and the working directory can't be told.
+    /// A relative path was given, and the working directory is unknown.
     NoWorkingDirectory(Unreadable),
 }
 
@@ -43,16 +43,16 @@ impl Error for SettingsError {
     }
 }
 
-/// `asked` if there is one, else `$IPADDR_POLICY_DIR`, else the default. Always an absolute path,
+/// `chosen` if there is one, else `$IPADDR_POLICY_DIR`, else the default. Always an absolute path,
 /// because messages name files by it.
 ///
 /// # Errors
 /// The variable is no absolute path.
-pub fn policy_directory(asked: Option<&Path>) -> Result<PathBuf, SettingsError> {
-    if let Some(asked) = asked {
-        let absolute: io::Result<_> = path::absolute(asked);
+pub fn policy_directory(chosen: Option<&Path>) -> Result<PathBuf, SettingsError> {
+    if let Some(chosen) = chosen {
+        let absolute: io::Result<_> = path::absolute(chosen);
         return absolute
-            .map_err(Unreadable::at(asked))
+            .map_err(Unreadable::at(chosen))
             .map_err(SettingsError::NoWorkingDirectory);
     }
     match env::var_os("IPADDR_POLICY_DIR") {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_may_be_relative() {
+    fn a_chosen_directory_may_be_relative() {
         let directory = policy_directory(Some(Path::new("policies"))).expect("it is a path");
         assert!(directory.is_absolute() && directory.ends_with("policies"));
     }

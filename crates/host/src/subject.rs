@@ -92,8 +92,8 @@ impl Subject {
         let Some(latch) = self.latch() else {
             return self.read_anew(reader, then);
         };
-        // The latch has everything but the rules, and the cgroups whose rules they are: no other
-        // level counts any more. (The root cgroup is always among them.)
+        // The latch holds the assignment, and names the cgroups whose rules apply: no other level
+        // applies any more. (The root cgroup is always among them.)
         let root = CgroupPath::root();
         let given = Given {
             latch: Some(latch),

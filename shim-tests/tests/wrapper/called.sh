@@ -82,7 +82,7 @@ for way in file pipe; do
     pipe) out=$(sed '' "$named/restrict" | $shell -s -- --ip 127.0.0.2 "$ran" 2>&1) ;;
     esac
     check "called: read from a $way: status" 125 $?
-    holds "called: read from a $way" "$out" 'nobody can tell where it was read from: expected it run as a file'
+    holds "called: read from a $way" "$out" 'it is unknown where it was read from: expected it run as a file'
     [ ! -e "$work/ran.yes" ] || fail "called: read from a $way" 'the command ran'
 done
 

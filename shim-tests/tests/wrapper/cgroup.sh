@@ -7,7 +7,7 @@
 # try_cgroup LINE NAME MOUNT-POINT: LINE is a pattern for the line of /proc/self/cgroup.
 try_cgroup() {
     refused "cgroup: $2: not there" 125 \
-        "--cgroup /$group/a b: there is no such cgroup: expected one with a folder below $3, or --create-cgroup" \
+        "--cgroup /$group/a b: there is no such cgroup: expected one with a directory below $3, or --create-cgroup" \
         --ip 127.0.0.2 --cgroup "/$group/a b" "$ran"
     check "cgroup: $2: not there: not made" '' "$(ls -d "$3/$group" 2>/dev/null)"
 

@@ -27,7 +27,7 @@ pub fn run(
     let directory = settings::policy_directory(policy)?;
     check_name(cgroup)?;
     let lists = lists(addresses)?;
-    // Everything from here on sees the directory as it stays until the files are written.
+    // From here on no other ipaddrctl changes the directory.
     let store = Store::open(&directory)?;
     let target = Target {
         directory: &directory,
@@ -53,7 +53,7 @@ pub fn run(
     Ok(Outcome::Fine)
 }
 
-/// Refuses a cgroup whose directory would be where another's file has to be.
+/// Refuses a cgroup whose directory would have the name of a policy file.
 fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
     let taken = |level: &[u8]| {
         FileName::ALL
@@ -71,7 +71,7 @@ fn check_name(cgroup: &CgroupPath) -> Result<(), Failure> {
 /// Words for a family that has no other address among the arguments.
 const WORDS: [&str; 2] = ["none", "loopback"];
 
-/// The lists that the arguments come to, for one family or both.
+/// The lists that the arguments make, for one family or both.
 fn lists(arguments: &[String]) -> Result<Vec<(Family, String)>, Failure> {
     // As in a variable, an argument may hold several entries.
     let entries = arguments.iter().flat_map(|argument| argument.split(','));

@@ -19,7 +19,7 @@ use crate::cli::{self, Call};
 use crate::failure::{Failure, Outcome};
 use crate::subject;
 
-/// Says what would become of a call.
+/// Prints what would become of a call.
 pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<Outcome, Failure> {
     let subject = subject::choose(policy, subject.cgroup, subject.pid)?;
     let question = Question::new(call);
@@ -39,13 +39,13 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
         Some(Library::NotLoaded) => {
             writeln!(
                 out,
-                "  but the process hasn't the library: nothing holds it"
+                "  but the process doesn't have the library: it is not restricted"
             )?;
         }
         Some(Library::Hidden(why) | Library::Unknown(why)) => {
             writeln!(
                 out,
-                "  by what the files say now: what is latched can't be told ({why})"
+                "  by what the files say now: what is latched is unknown ({why})"
             )?;
         }
         Some(Library::Free | Library::Latched(_)) | None => {}
@@ -58,7 +58,7 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
     })
 }
 
-/// A call, as the command line has it and as it is judged.
+/// A call, as it was written on the command line and as it is judged.
 struct Question {
     text: String,
     request: Request,
@@ -166,7 +166,7 @@ impl Question {
         reached(policy, request).filter(|remote| *remote != self.request.asked())
     }
 
-    /// The families whose assignments count.
+    /// The families whose assignments decide.
     fn families(&self, policy: &Policy<'_>) -> Vec<Family> {
         match self.request {
             Request::Accept { .. } => Vec::new(),

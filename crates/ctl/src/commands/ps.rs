@@ -19,7 +19,7 @@ use nix::libc::{S_ISGID, S_ISUID};
 use crate::addresses;
 use crate::failure::{Failure, Outcome};
 
-/// Lists the processes that have the library, and those that should and have not.
+/// Lists the processes that have the library, and those that should have it but don't.
 pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
     let mut restricted = Restricted {
         directory: settings::policy_directory(policy)?,
@@ -70,7 +70,7 @@ struct Row {
     is_hole: bool,
 }
 
-/// Why the library is loaded in vain.
+/// Why the library is loaded but covers nothing.
 const GO: &str = "Go program: its runtime makes system calls without libc";
 
 const COLUMNS: usize = 6;
@@ -86,13 +86,13 @@ impl Row {
             library: found,
             version,
         } = library::inspect(process);
-        let in_vain = match found {
+        let is_useless = match found {
             Library::NotLoaded | Library::Unknown(_) => false,
             Library::Free => is_restricted,
             Library::Latched(_) | Library::Hidden(_) => true,
         } && process.is_go();
         let (library, latched, is_hole) = match found {
-            _ if in_vain => ("yes", format!("- ({GO})"), true),
+            _ if is_useless => ("yes", format!("- ({GO})"), true),
             Library::NotLoaded if is_restricted => ("no", why_not(process), true),
             Library::Unknown(why) if is_restricted => ("?", format!("? ({why})"), false),
             Library::NotLoaded | Library::Unknown(_) => return None,
@@ -100,7 +100,7 @@ impl Row {
             Library::Latched(text) => ("yes", addresses::latched(&text), false),
             Library::Hidden(why) => ("yes", format!("? ({why})"), false),
         };
-        // Where it has ended meanwhile, what was found isn't right.
+        // If it has ended meanwhile, what was found isn't right.
         process.runs_a_program().then_some(())?;
         let cells = [
             process.pid.to_string(),
@@ -114,7 +114,7 @@ impl Row {
     }
 }
 
-/// Why a process hasn't the library, where it can be told.
+/// Why a process doesn't have the library, as far as that is known.
 fn why_not(process: Process) -> String {
     let mode = process.executable().map_or(0, |program| program.mode());
     let auxiliary = process.auxiliary();

@@ -11,7 +11,7 @@ use ipaddr_policy::levels::FileName;
 use crate::failure::{Failure, Outcome};
 use crate::store::Store;
 
-/// Removes what a cgroup has, or says what would be removed.
+/// Removes the files of a cgroup, or prints which ones would be removed.
 pub fn run(policy: Option<&Path>, cgroup: &CgroupPath, yes: bool) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
     let own = cgroup.directory_in(&directory);

@@ -51,7 +51,7 @@ pub fn run(
             let mut out = anstream::stdout().lock();
             writeln!(
                 out,
-                "The files say something else by now: what is latched stays."
+                "The files say something else by now: the process keeps what is latched."
             )?;
         }
     }
@@ -132,7 +132,7 @@ fn library(running: &Running) -> String {
     let version = running.version.as_deref();
     let loaded = version.map_or("loaded".to_owned(), |version| format!("loaded ({version})"));
     match &running.library {
-        Library::NotLoaded => "not loaded: nothing holds this process".to_owned(),
+        Library::NotLoaded => "not loaded: this process is not restricted".to_owned(),
         Library::Free => format!("{loaded}, nothing latched yet"),
         Library::Latched(text) => format!("{loaded}, latched {}", Shown(Printable(text))),
         Library::Hidden(why) => format!("{loaded}, latched ? ({why})"),

@@ -250,7 +250,7 @@ fn what_is_there_and_cant_be_used() {
 #[test]
 fn a_folder_that_anybody_may_write_to() {
     let ctl = Ctl::new();
-    fs::create_dir(ctl.path("web")).expect("a folder");
+    fs::create_dir(ctl.path("web")).expect("a directory");
     fs::set_permissions(ctl.path("web"), Permissions::from_mode(0o777)).expect("it is ours");
     ctl.line("assign /web 127.0.0.2").fails(
         UNUSABLE,
@@ -272,7 +272,7 @@ fn a_file_where_a_folder_has_to_be() {
 #[test]
 fn a_file_left_unfinished() {
     let ctl = Ctl::new();
-    fs::create_dir(ctl.path("web")).expect("a folder");
+    fs::create_dir(ctl.path("web")).expect("a directory");
     fs::write(ctl.path("web/.ipaddr.ipv4.new"), "127.0.").expect("a file");
     assert!(
         ctl.line("show /web")
@@ -313,7 +313,7 @@ fn what_fails_halfway_is_undone() {
 #[test]
 fn a_link_that_leads_nowhere() {
     let ctl = Ctl::new();
-    fs::create_dir(ctl.path("web")).expect("a folder");
+    fs::create_dir(ctl.path("web")).expect("a directory");
     symlink("nowhere", ctl.path("web/ipaddr.ipv6")).expect("a link");
     let before = ctl.names();
     for address in ["127.0.0.2", "fd00::2"] {

@@ -8,7 +8,7 @@ use shim_tests::skip;
 
 use super::command::{Ctl, FOUND, PROGRAM, SYSTEM, Said};
 
-/// The lines that say something of a file or folder, without the directory's path; warnings of
+/// The lines that say something of a file or directory, without the directory's path; warnings of
 /// cgroups that aren't there aside, and of owners where not root runs this.
 fn lines(ctl: &Ctl, said: &Said) -> Vec<String> {
     let directory = format!("{}/", ctl.0.path().display());
@@ -93,12 +93,12 @@ fn every_mistake_of_a_file() {
 fn files_that_cant_be_read() {
     let ctl = Ctl::new();
     set_mode(&ctl.0.write("a", "ipv4", "127.0.0.2\n"), 0o646);
-    fs::create_dir_all(ctl.path("b/ipaddr.ipv6")).expect("a folder");
+    fs::create_dir_all(ctl.path("b/ipaddr.ipv6")).expect("a directory");
     ctl.0.write("c", "rules", &"#".repeat(256 << 10));
     ctl.0.write("d", "ipv4", "127.0.0.2\n");
     set_mode(&ctl.path("d"), 0o757);
     symlink("nowhere/../loop", ctl.path("loop")).expect("a link");
-    fs::create_dir(ctl.path("e")).expect("a folder");
+    fs::create_dir(ctl.path("e")).expect("a directory");
     symlink("ipaddr.ipv4", ctl.path("e/ipaddr.ipv4")).expect("a link");
     let said = ctl.line("check");
     assert_eq!(said.status, FOUND);
@@ -263,7 +263,7 @@ fn unsafe_permissions() {
     chown(&file, Some(4711), None).expect("we are root");
     ctl.0.write("b", "ipv4", "127.0.0.2\n");
     set_mode(&ctl.path("b"), 0o770);
-    fs::create_dir(ctl.path("c")).expect("a folder");
+    fs::create_dir(ctl.path("c")).expect("a directory");
     set_mode(&ctl.path("c"), 0o757);
     set_mode(&ctl.0.write("d", "ipv4", "127.0.0.2\n"), 0o640);
     let said = ctl.line("check");
@@ -294,8 +294,8 @@ fn unsafe_permissions() {
 #[test]
 fn names_that_look_mistyped() {
     let ctl = Ctl::new();
-    let folder = ctl.path("web");
-    fs::create_dir(&folder).expect("a folder");
+    let directory = ctl.path("web");
+    fs::create_dir(&directory).expect("a directory");
     for name in [
         "ipaddr.ip4",
         "ipadr.ipv6",
@@ -304,9 +304,9 @@ fn names_that_look_mistyped() {
         "ipaddr.ipv4.bak",
         "README",
     ] {
-        fs::write(folder.join(name), "127.0.0.2\n").expect("a file");
+        fs::write(directory.join(name), "127.0.0.2\n").expect("a file");
     }
-    fs::write(folder.join(".ipaddr.ipv4.new"), "127.").expect("a file");
+    fs::write(directory.join(".ipaddr.ipv4.new"), "127.").expect("a file");
     let said = ctl.line("check");
     let nothing = "nothing reads a file of this name: expected";
     assert_eq!(

@@ -95,14 +95,14 @@ impl Ctl {
     /// What all in the policy directory is called, but for the lock, in order.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut folders = vec![self.0.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
+        let mut directories = vec![self.0.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).expect("a directory") {
                 let path = entry.expect("readable").path();
                 let name = path.strip_prefix(self.0.path()).expect("below it");
                 names.push(name.to_str().expect("UTF-8").to_owned());
                 if path.is_dir() {
-                    folders.push(path);
+                    directories.push(path);
                 }
             }
         }

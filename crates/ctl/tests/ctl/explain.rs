@@ -314,7 +314,7 @@ fn a_process_and_its_latch() {
         .fine();
     assert!(said.contains("becomes 127.66.0.6:25"), "{said}");
     assert!(
-        said.ends_with("  but the process hasn't the library: nothing holds it\n"),
+        said.ends_with("  but the process doesn't have the library: it is not restricted\n"),
         "{said}"
     );
     drop(process);

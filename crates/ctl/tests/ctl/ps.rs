@@ -137,8 +137,11 @@ fn a_go_program() {
     if !skip::command("go") {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let (source, program) = (folder.path().join("main.go"), folder.path().join("cgo"));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (source, program) = (
+        directory.path().join("main.go"),
+        directory.path().join("cgo"),
+    );
     let text =
         "package main\nimport \"C\"\nimport \"time\"\nfunc main() { time.Sleep(time.Minute) }\n";
     fs::write(&source, text).expect("the directory is ours");
@@ -146,7 +149,7 @@ fn a_go_program() {
         .args(["build", "-o"])
         .args([&program, &source])
         .env("CGO_ENABLED", "1")
-        .env("GOCACHE", folder.path().join("cache"))
+        .env("GOCACHE", directory.path().join("cache"))
         .env("GO111MODULE", "off")
         .status();
     assert!(status.expect("go runs").success());
@@ -191,11 +194,11 @@ fn programs_that_cant_have_it() {
     }
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let source = folder.path().join("waits.c");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let source = directory.path().join("waits.c");
     let code = "#include <unistd.h>\nint main(void) { return (int)pause(); }\n";
     fs::write(&source, code).expect("a file");
-    let program = folder.path().join("waits");
+    let program = directory.path().join("waits");
     let mut cc = Command::new("cc");
     cc.arg("-static").arg(&source).arg("-o").arg(&program);
     if !cc.output().expect("cc starts").status.success() {
@@ -219,8 +222,8 @@ fn a_library_that_was_removed() {
     let Some(group) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let copy = folder.path().join("libipaddr.so");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let copy = directory.path().join("libipaddr.so");
     fs::copy(library(), &copy).expect("a file");
     let shim = Shim::without()
         .preload_after(copy.clone())
@@ -249,8 +252,8 @@ fn an_older_library() {
         panic!("one mark, its pointer null, and the version: {found:?}");
     };
     bytes[at + MARK.len() + 8..at + version.len()].fill(0);
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let older = folder.path().join("libipaddr.so");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let older = directory.path().join("libipaddr.so");
     fs::write(&older, bytes).expect("the directory is ours");
     let process = Shim::without()
         .preload_after(older)
@@ -276,11 +279,11 @@ fn as_another_user() {
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
     let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
-    // A copy, because the folders above the program may not be for others.
-    let folder = tempfile::tempdir_in("/tmp").expect("a temporary directory");
-    let program = folder.path().join("ipaddrctl");
+    // A copy, because the directories above the program may not be for others.
+    let directory = tempfile::tempdir_in("/tmp").expect("a temporary directory");
+    let program = directory.path().join("ipaddrctl");
     fs::copy(PROGRAM, &program).expect("a file");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -23,7 +23,7 @@ fn not_without_yes() {
     assert_eq!(ctl.names(), before);
     let removed = ctl.line("remove --yes /web").fine();
     assert_eq!(removed.matches("removed ").count(), 3, "{removed}");
-    assert_eq!(ctl.names(), [""; 0], "its folder was empty");
+    assert_eq!(ctl.names(), [""; 0], "its directory was empty");
     ctl.line("remove --yes /web")
         .fails(SYSTEM, "there is no policy of its own");
     ctl.line("assign /web 127.0.0.3").fine();

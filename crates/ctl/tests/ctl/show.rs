@@ -131,11 +131,11 @@ fn what_cant_be_used() {
         "ipaddr.ipv4: is world-writable: expected a mode like",
     );
     fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("it is ours");
-    let folder = ctl.path("web/a");
-    fs::set_permissions(&folder, Permissions::from_mode(0o757)).expect("it is ours");
+    let directory = ctl.path("web/a");
+    fs::set_permissions(&directory, Permissions::from_mode(0o757)).expect("it is ours");
     ctl.line("show /web/a")
         .fails(UNUSABLE, "web/a: is world-writable: expected a mode like");
-    fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).expect("it is ours");
     fs::write(&file, vec![b'#'; 64 << 10]).expect("it is ours");
     ctl.line("show /web/a")
         .fails(UNUSABLE, "is too large: expected less than 65536 bytes");
@@ -146,7 +146,7 @@ fn what_cant_be_used() {
     .expect("ours");
     ctl.line("show /web/a").fine();
     fs::remove_file(&file).expect("it is there");
-    fs::create_dir(&file).expect("a folder");
+    fs::create_dir(&file).expect("a directory");
     ctl.line("show /web/a").fails(
         UNUSABLE,
         "ipaddr.ipv4: is something else: expected a regular file",
@@ -235,7 +235,7 @@ fn what_is_latched_and_what_the_files_say() {
     let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
     let pid = process.pid().to_string();
     let cgroup = format!("cgroup /{}", group.name());
-    let note = "The files say something else by now: what is latched stays.";
+    let note = "The files say something else by now: the process keeps what is latched.";
     let shown = ctl.run(["show", "--pid", &pid]).fine();
     assert!(shown.contains("IPv4: 127.0.0.2, by the latch\n"), "{shown}");
     assert!(shown.contains(&cgroup) && !shown.contains(note), "{shown}");
@@ -262,7 +262,7 @@ fn a_process_without_the_library_and_none() {
     child.wait().expect("it is our child");
     let shown = shown.fine();
     assert!(
-        shown.contains("library: not loaded: nothing holds this process"),
+        shown.contains("library: not loaded: this process is not restricted"),
         "{shown}"
     );
     ctl.run(["show", "--pid", &pid])

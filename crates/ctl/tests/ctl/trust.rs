@@ -10,7 +10,7 @@ use shim_tests::{Cgroup, Shim, skip};
 use super::command::{Ctl, FOUND, PROGRAM, Said, UNUSABLE};
 
 /// Asserts that `check` reports one mistake, the library the same one in a process of the cgroup,
-/// and `assign` that it stands in its way.
+/// and `assign` refuses because of it.
 #[track_caller]
 fn all_say(ctl: &Ctl, cgroup: &Cgroup, mistake: &str) {
     let said = ctl.line("check");
@@ -44,17 +44,17 @@ fn directories_that_anybody_may_write_to() {
     let inner = outer.child("inner");
     let ctl = Ctl::new();
     ctl.0.write(inner.name(), "ipv4", "127.0.0.2\n");
-    for folder in ["", outer.name(), inner.name()] {
-        let folder = ctl.path(folder);
-        let name = folder.display().to_string();
+    for directory in ["", outer.name(), inner.name()] {
+        let directory = ctl.path(directory);
+        let name = directory.display().to_string();
         let name = name.trim_end_matches('/');
-        set_mode(&folder, 0o757);
+        set_mode(&directory, 0o757);
         let expected = ": is world-writable: expected a mode like 0755";
         all_say(&ctl, &inner, &format!("{name}{expected}"));
-        set_mode(&folder, 0o1777);
+        set_mode(&directory, 0o1777);
         let said = ctl.line("check");
         assert_eq!(said.status, 0, "{said:?}");
-        set_mode(&folder, 0o755);
+        set_mode(&directory, 0o755);
     }
     drop(inner);
 }
@@ -64,9 +64,9 @@ fn owners() {
     let Some(cgroup) = skip::cgroup() else { return };
     let ctl = Ctl::new();
     let file = ctl.0.write(cgroup.name(), "ipv4", "127.0.0.2\n");
-    let folder = ctl.path(cgroup.name());
+    let directory = ctl.path(cgroup.name());
     let expected = "is owned by user 4711: expected root or the owner of the policy directory";
-    for path in [&file, &folder] {
+    for path in [&file, &directory] {
         chown(path, Some(4711), None).expect("we are root");
         all_say(&ctl, &cgroup, &format!("{}: {expected}", path.display()));
         chown(path, Some(0), None).expect("we are root");
@@ -83,17 +83,17 @@ fn owners() {
 fn links_that_lead_nowhere() {
     let Some(cgroup) = skip::cgroup() else { return };
     let ctl = Ctl::new();
-    let folder = ctl.path(cgroup.name());
-    let file = folder.join("ipaddr.ipv4");
+    let directory = ctl.path(cgroup.name());
+    let file = directory.join("ipaddr.ipv4");
     let expected = "is a symbolic link that leads nowhere: expected a";
-    fs::create_dir_all(&folder).expect("a folder");
+    fs::create_dir_all(&directory).expect("a directory");
     symlink("nowhere", &file).expect("a link");
     let mistake = format!("{}: {expected} regular file", file.display());
     all_say(&ctl, &cgroup, &mistake);
     fs::remove_file(&file).expect("it is ours");
-    fs::remove_dir(&folder).expect("it is empty");
-    symlink("nowhere", &folder).expect("a link");
-    let mistake = format!("{}: {expected} directory", folder.display());
+    fs::remove_dir(&directory).expect("it is empty");
+    symlink("nowhere", &directory).expect("a link");
+    let mistake = format!("{}: {expected} directory", directory.display());
     all_say(&ctl, &cgroup, &mistake);
 }
 
@@ -101,13 +101,17 @@ fn links_that_lead_nowhere() {
 fn files_in_the_place_of_directories() {
     let Some(cgroup) = skip::cgroup() else { return };
     let ctl = Ctl::new();
-    let folder = ctl.path(cgroup.name());
-    fs::create_dir_all(folder.parent().expect("the directory")).expect("a folder");
-    fs::write(&folder, "127.0.0.2\n").expect("a file");
+    let directory = ctl.path(cgroup.name());
+    fs::create_dir_all(directory.parent().expect("the directory")).expect("a directory");
+    fs::write(&directory, "127.0.0.2\n").expect("a file");
     let expected = "is something else: expected a directory";
-    all_say(&ctl, &cgroup, &format!("{}: {expected}", folder.display()));
+    all_say(
+        &ctl,
+        &cgroup,
+        &format!("{}: {expected}", directory.display()),
+    );
     // Where no cgroup has the name it is any file.
-    fs::remove_file(&folder).expect("it is ours");
+    fs::remove_file(&directory).expect("it is ours");
     fs::write(ctl.path("README"), "").expect("a file");
     assert_eq!(ctl.line("check").status, 0);
 }

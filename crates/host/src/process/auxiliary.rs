@@ -2,7 +2,7 @@
 
 use nix::libc;
 
-/// What counts of `/proc/PID/auxv`, see getauxval(3).
+/// The part of `/proc/PID/auxv` that is needed, see getauxval(3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Auxiliary {
     /// `AT_BASE`: the address of the dynamic linker; 0 in a static program.

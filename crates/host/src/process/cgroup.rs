@@ -11,12 +11,12 @@ use super::Process;
 use crate::cgroup_path::{CgroupPath, CgroupPathError};
 use crate::error::Unreadable;
 
-/// Why a process's cgroup can't be told.
+/// Why a process's cgroup is unknown.
 #[derive(Debug)]
 pub enum CgroupError {
     /// `/proc/PID/cgroup` can't be read: `ENOENT` or `ESRCH` for a process that is gone.
     Unreadable(Unreadable),
-    /// The file says nothing that decides.
+    /// The file doesn't determine the cgroup.
     Undecided {
         /// The file.
         path: PathBuf,
@@ -55,7 +55,7 @@ impl Process {
     /// [`crate::settings::cgroup_controller`] has it.
     ///
     /// # Errors
-    /// The file can't be read, or says nothing that decides.
+    /// The file can't be read, or doesn't determine the cgroup.
     pub fn cgroup(self, controller: Option<&[u8]>) -> Result<CgroupPath, CgroupError> {
         let text = self.read("cgroup").map_err(CgroupError::Unreadable)?;
         decide(&text, controller).map_err(|problem| CgroupError::Undecided {

@@ -27,8 +27,7 @@ use mappings::Mapping;
 /// `PF_KTHREAD` of include/linux/sched.h.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// A process by its id. Whatever is asked of it is read at that moment; an id may by then be
-/// another process's.
+/// A process by its id. Each method reads /proc anew; by then the id may be another process's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
     /// The id, in the PID namespace of /proc.
@@ -44,7 +43,7 @@ impl Process {
         }
     }
 
-    /// All that there are now, by their ids.
+    /// All processes that exist now, ordered by id.
     ///
     /// # Errors
     /// `/proc` can't be read.
@@ -88,7 +87,7 @@ impl Process {
         self.read("auxv").map(|bytes| Auxiliary::parse(&bytes))
     }
 
-    /// What stat(2) says of its program, which may be removed already.
+    /// The result of stat(2) for its program, which may have been removed.
     ///
     /// # Errors
     /// As for [`Process::environment`].
@@ -110,7 +109,7 @@ impl Process {
         fs::read_to_string(self.path("stat")).is_ok_and(|stat| runs_a_program(&stat))
     }
 
-    /// Whether its program is one of Go, see [`program`]; false where that can't be told.
+    /// Whether its program is one of Go, see [`program`]; false where that is unknown.
     #[must_use]
     pub fn is_go(self) -> bool {
         let Ok(file) = File::open(self.path("exe")) else {

@@ -1,4 +1,4 @@
-//! What is no mistake to the library, but likely one of the administrator's.
+//! What the library accepts, but the administrator has probably not meant.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::interfaces::Interfaces;
 use crate::store;
 
-/// How many letters may be wrong in a name that is taken for a mistyped one.
+/// How many letters may differ in a name that is considered a mistyped one.
 const MAX_WRONG: usize = 3;
 
 /// The machine that the policies are for: this one.
@@ -32,7 +32,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Asks the kernel for its interfaces and its cgroups.
+    /// Queries the kernel for its interfaces and its cgroups.
     pub fn inspect() -> Result<Self, Failure> {
         let interfaces = Interfaces::read();
         Ok(Self {
@@ -42,7 +42,7 @@ impl Machine {
         })
     }
 
-    /// Whether there is a cgroup; `None` where it can't be told.
+    /// Whether there is a cgroup; `None` where that is unknown.
     pub fn has_cgroup(&self, cgroup: &CgroupPath) -> Option<bool> {
         self.hierarchy.as_ref()?.has(cgroup)
     }
@@ -91,14 +91,14 @@ impl Machine {
         report: &mut Report,
     ) -> Result<(), Failure> {
         for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
-            // Each line as a list of its own; an exclusion is none.
+            // Each line is parsed as a list of its own, which an exclusion is not.
             let parsed = list::parse(line, Separator::Line, family, &mut self.assignment);
             let Some(&range) = self.assignment.allowed().as_slice().first() else {
                 continue;
             };
-            // A multicast address is no interface's.
+            // No interface has a multicast address.
             let is_own = may_be_source(family.address(range.first));
-            if parsed.is_ok() && is_own && !self.interfaces.have(range, family) {
+            if parsed.is_ok() && is_own && !self.interfaces.have_any(range, family) {
                 let path = path.display();
                 let first = family.address(range.first);
                 if range.first == range.last {
@@ -130,7 +130,7 @@ pub fn of_permissions(
 
 /// The permissions that a file or directory is expected to have.
 struct Access {
-    /// To others, or their processes can't read their policy.
+    /// The bit for others; without it their processes can't read their policy.
     needed: u32,
     expected: &'static str,
 }
@@ -160,7 +160,7 @@ impl Access {
     }
 }
 
-/// Why a file in the tree is no policy, if it looks like one.
+/// Why a file in the tree isn't read, if its name is like that of a policy file.
 fn no_policy(name: &str) -> Option<String> {
     if FileName::ALL
         .into_iter()
