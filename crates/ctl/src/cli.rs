@@ -66,10 +66,12 @@ pub struct Cli {
     /// The policy directory; the default is $IPADDR_POLICY_DIR, or else /etc/ipaddr
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub policy: Option<PathBuf>,
+    /// What is to be done.
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Assign addresses to a cgroup, once and for all
@@ -164,6 +166,7 @@ pub struct Subject {
     pub pid: Option<u32>,
 }
 
+/// The call that `explain` is about.
 #[derive(Debug, Subcommand)]
 pub enum Call {
     /// bind(2), or listen(2) on a socket that isn't bound
@@ -196,7 +199,9 @@ pub enum Call {
 /// `10.0.0.5:80`, `[fd00::5]:80/udp`
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
+    /// The address and port.
     pub address: SocketAddr,
+    /// TCP if the text has none.
     pub protocol: Protocol,
 }
 
