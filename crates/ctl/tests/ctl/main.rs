@@ -8,6 +8,7 @@ mod explain;
 mod killed;
 mod ps;
 mod remove;
+mod session;
 mod show;
 mod together;
 mod trust;
