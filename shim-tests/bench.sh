@@ -1,10 +1,11 @@
 #!/bin/sh
 # What the library costs, in one command:
 #
-#   ./shim-tests/bench.sh [--quick | --seconds N] [--only SECTION]... [FOLDER]
+#   ./shim-tests/bench.sh [--quick | --seconds N] [--only SECTION]... [DIRECTORY]
 #
-# Prints a report as it measures, about ten minutes long, and writes it as report.md and charts into
-# FOLDER, target/bench-results if none is named. As root with apt-get it first installs the programs
+# Prints a report as it measures, about ten minutes long, and writes it as report.md, with charts and
+# with each value as raw.csv, into a new directory of DIRECTORY (target/bench-results if none is
+# named), whose name is the date and the machine. As root with apt-get it first installs the programs
 # and libraries that it compares; what is missing is left out, and the report says so. It is worth
 # the more the less else the machine has to do.
 set -u
@@ -40,7 +41,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export PATH="$PATH:/usr/sbin:/sbin"
 
-# cargo runs the benchmark in another folder: a path that is relative here means something else there.
+# cargo runs the benchmark in another directory: a path that is relative here means something else there.
 previous=
 for argument; do
     shift

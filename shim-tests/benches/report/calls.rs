@@ -47,8 +47,7 @@ pub fn report(variants: &Variants, time: Duration, results: &mut Results) -> Res
     draw(&all, variants, results)?;
     explain(variants, results);
     for measured in &all {
-        results.paragraph(&format!("### {}", measured.which.title()));
-        results.paragraph(&measured.table());
+        measured.tabulate(results)?;
         if measured.which == Loop::Exec {
             results.paragraph(&measured.rates());
         }
@@ -87,13 +86,20 @@ fn of_loop<'a>(which: Loop, variants: &Variants<'a>) -> Vec<Variant<'a>> {
 }
 
 impl Measured<'_> {
-    fn table(&self) -> String {
-        table::figures(
+    fn tabulate(&self, results: &mut Results) -> Result<(), Failure> {
+        results.measurement(
+            self.which.title(),
             "ns",
             &self.variants,
             &self.nanoseconds,
             &[NO_LIBRARY, FLOOR],
-        )
+        )?;
+        if self.which == Loop::Exec {
+            for (variant, faults) in self.variants.iter().zip(&self.faults) {
+                results.raw(self.which.title(), "page faults", &variant.name, faults)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same in operations a second.

@@ -11,7 +11,6 @@ use crate::instructions;
 use crate::loops::{self, Loop};
 use crate::results::Results;
 use crate::stats::ratios;
-use crate::table;
 use crate::variants::{Source, Variant, Variants};
 
 const COUNTS: [usize; 3] = [10, 1_000, 10_000];
@@ -64,8 +63,7 @@ pub fn report(variants: &Variants, time: Duration, results: &mut Results) -> Res
         let nanoseconds = lookup
             .which
             .nanoseconds(variants.artifacts, &counted, time)?;
-        results.paragraph(&format!("### {}", lookup.title));
-        results.paragraph(&table::figures("ns", &counted, &nanoseconds, &[0]));
+        results.measurement(lookup.title, "ns", &counted, &nanoseconds, &[0])?;
         if lookup.which == Loop::Exec {
             count_instructions(&counted, results)?;
         }

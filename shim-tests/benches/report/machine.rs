@@ -1,7 +1,7 @@
 //! What the figures belong to.
 
-use std::fs;
 use std::process::Command;
+use std::{fs, thread};
 
 use crate::artifacts::Artifacts;
 use crate::command::{self, Failure};
@@ -39,6 +39,20 @@ pub fn describe(artifacts: &Artifacts) -> Result<String, Failure> {
         "On {kind}, {model}, {}; load average at the start {load}.{packages}",
         about.trim()
     ))
+}
+
+/// Date and machine, for the name of a directory: `2026-11-25-amd-epyc-2-cpus`.
+pub fn label() -> Result<String, Failure> {
+    let date = command::output(Command::new("date").args(["-u", "+%F"]))?;
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = field(&cpu, "model name")
+        .unwrap_or("unnamed")
+        .to_lowercase();
+    let words = model.split(|character: char| !character.is_ascii_alphanumeric());
+    let mut parts = vec![date.trim()];
+    parts.extend(words.filter(|word| !word.is_empty()));
+    let count = thread::available_parallelism()?;
+    Ok(format!("{}-{count}-cpus", parts.join("-")))
 }
 
 fn field<'a>(cpuinfo: &'a str, name: &str) -> Option<&'a str> {

@@ -17,6 +17,7 @@ mod kernel;
 mod lookups;
 mod loops;
 mod machine;
+mod options;
 mod others;
 mod policies;
 mod programs;
@@ -24,108 +25,32 @@ mod results;
 mod rounds;
 mod rules;
 mod scale;
+mod sections;
 mod stats;
 mod table;
 mod variants;
 
-use std::env;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+
+use clap::Parser;
+use shim_tests::{Netns, skip};
 
 use artifacts::Artifacts;
 use command::Failure;
 use kernel::Kernel;
+use options::Options;
 use policies::Policies;
 use results::Results;
-use shim_tests::artifacts::workspace;
-use shim_tests::{Netns, skip};
 use variants::Variants;
 
-const USAGE: &str = "usage: bench.sh [--quick | --seconds N] [--only SECTION]... [FOLDER]
-  --quick         a minute or two of measuring: a look, not a result
-  --seconds N     about N seconds of measuring instead of 540
-  --only SECTION  calls, programs, rules, lookups or scale instead of all, for its part of the time
-  FOLDER          for report.md and the charts instead of target/bench-results";
-
-const DEFAULT_SECONDS: u64 = 540;
-const QUICK_SECONDS: u64 = 60;
-
-struct Options {
-    time: Duration,
-    only: Vec<String>,
-    folder: PathBuf,
-}
-
-/// A part of the report, and its part of the time in per cent.
-struct Section {
-    name: &'static str,
-    share: u32,
-    report: fn(&Variants, Duration, &mut Results) -> Result<(), Failure>,
-}
-
-const SECTIONS: [Section; 5] = [
-    Section {
-        name: "calls",
-        share: 36,
-        report: calls::report,
-    },
-    Section {
-        name: "programs",
-        share: 38,
-        report: programs::report,
-    },
-    Section {
-        name: "rules",
-        share: 12,
-        report: rules::report,
-    },
-    Section {
-        name: "lookups",
-        share: 6,
-        report: lookups::report,
-    },
-    Section {
-        name: "scale",
-        share: 8,
-        report: |_, time, results| scale::report(time, results),
-    },
-];
-
 fn main() -> ExitCode {
-    let Some(options) = options(env::args().skip(1)) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    };
-    match report(&options) {
+    match report(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("report: {failure}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
-    let mut seconds = DEFAULT_SECONDS;
-    let mut only = Vec::new();
-    let mut folder = None;
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--bench" => {} // cargo's own
-            "--quick" => seconds = QUICK_SECONDS,
-            "--seconds" => seconds = args.next()?.parse().ok()?,
-            "--only" => only.push(args.next()?),
-            _ if arg.starts_with('-') || folder.is_some() => return None,
-            _ => folder = Some(PathBuf::from(arg)),
-        }
-    }
-    let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
-    only.iter().all(known).then(|| Options {
-        time: Duration::from_secs(seconds),
-        only,
-        folder: folder.unwrap_or_else(|| workspace().join("target/bench-results")),
-    })
 }
 
 fn report(options: &Options) -> Result<(), Failure> {
@@ -145,7 +70,7 @@ fn report(options: &Options) -> Result<(), Failure> {
         others: &others,
         kernel: kernel.as_ref(),
     };
-    let mut results = Results::create(&options.folder)?;
+    let mut results = Results::create(&options.directory(), &machine::label()?)?;
     results.paragraph("# Cost");
     results.paragraph(&machine::describe(&artifacts)?);
     results.paragraph(
@@ -159,11 +84,14 @@ fn report(options: &Options) -> Result<(), Failure> {
     {
         results.paragraph(&format!("Left out: {what}, which can't be had here."));
     }
-    for section in &SECTIONS {
-        if options.only.is_empty() || options.only.iter().any(|name| name == section.name) {
-            (section.report)(&variants, options.time * section.share / 100, &mut results)?;
-            results.save()?;
-        }
+    for section in options.sections() {
+        (section.report)(
+            &variants,
+            options.time() * section.share / 100,
+            &mut results,
+        )?;
+        results.save()?;
     }
+    println!("Written to {}", results.directory().display());
     Ok(())
 }

@@ -11,7 +11,6 @@ use crate::artifacts::Artifacts;
 use crate::command::{self, Failure};
 use crate::results::Results;
 use crate::stats::ratios;
-use crate::table;
 use crate::variants::{Variant, Variants};
 use crate::{chart, rounds};
 
@@ -103,8 +102,7 @@ pub fn report(variants: &Variants, time: Duration, results: &mut Results) -> Res
         let rates = rounds::interleave(of_work.len(), LEAST_ROUNDS, time, |index| {
             work.run(variants.artifacts, &of_work[index])
         })?;
-        results.paragraph(&format!("### {}", work.title()));
-        results.paragraph(&table::figures("a second", &of_work, &rates, &[0]));
+        results.measurement(work.title(), "a second", &of_work, &rates, &[0])?;
         groups.push(group(work, &of_work, &rates));
     }
     let caption = "Throughput of whole programs, as the ratio to no library (more is better): the \

@@ -3,8 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+
 use crate::command::Failure;
-use crate::stats::Shuffle;
+
+/// Always the same, so that the orders are the same in every run.
+const SEED: u64 = 1;
 
 /// Rounds until `time` is up, but at least `least`: for each variant what `measure` found, a
 /// value a round.
@@ -16,11 +20,11 @@ pub fn interleave<T>(
 ) -> Result<Vec<Vec<T>>, Failure> {
     let mut found: Vec<Vec<T>> = (0..variants).map(|_| Vec::new()).collect();
     let mut order: Vec<usize> = (0..variants).collect();
-    let mut shuffle = Shuffle::new();
+    let mut random = Rng::with_seed(SEED);
     let start = Instant::now();
     let mut round = 0;
     while round < least || start.elapsed() < time {
-        shuffle.shuffle(&mut order);
+        random.shuffle(&mut order);
         for &index in &order {
             found[index].push(measure(index)?);
         }

@@ -10,7 +10,6 @@ use crate::command::Failure;
 use crate::loops::Loop;
 use crate::results::Results;
 use crate::stats::ratios;
-use crate::table;
 use crate::variants::{Variant, Variants};
 
 const COUNTS: [usize; 3] = [10, 100, 1_000];
@@ -93,8 +92,8 @@ pub fn report(variants: &Variants, time: Duration, results: &mut Results) -> Res
     for which in LOOPS {
         let time = time / u32::try_from(LOOPS.len())?;
         let nanoseconds = which.nanoseconds(variants.artifacts, &compared, time)?;
-        results.paragraph(&format!("### {}, with rules", which.title()));
-        results.paragraph(&table::figures("ns", &compared, &nanoseconds, &[0]));
+        let title = format!("{}, with rules", which.title());
+        results.measurement(&title, "ns", &compared, &nanoseconds, &[0])?;
         lines.push(line(which, Match::None, &rules, &nanoseconds));
         if which == Loop::UdpConnect {
             lines.push(line(which, Match::Nearly, &rules, &nanoseconds));

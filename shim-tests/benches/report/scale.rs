@@ -49,8 +49,23 @@ struct Run {
     library: Memory,
 }
 
+/// One figure of a run.
+type Field = fn(&Run) -> f64;
+
 /// The times, each over all cgroups.
-const TIMES: [fn(&Run) -> f64; 2] = [|run| run.start, |run| run.connect];
+const TIMES: [Field; 2] = [|run| run.start, |run| run.connect];
+
+/// The memory, in kB.
+const MEMORY: [(&str, Field); 4] = [
+    ("private dirty", |run| run.process.private_dirty as f64),
+    ("private dirty, the library's file", |run| {
+        run.library.private_dirty as f64
+    }),
+    ("shared clean", |run| run.process.shared_clean as f64),
+    ("shared clean, the library's file", |run| {
+        run.library.shared_clean as f64
+    }),
+];
 
 pub fn report(time: Duration, results: &mut Results) -> Result<(), Failure> {
     results.heading("Many cgroups at once");
@@ -79,6 +94,7 @@ pub fn report(time: Duration, results: &mut Results) -> Result<(), Failure> {
             let name = format!("{count}, {}, {with}", family.name());
             times.push(time_row(&name, own, &runs[0], count));
             memories.push(memory_row(&name, own));
+            keep(results, count, family, with, own)?;
         }
         if family == Family::Ipv4 {
             for (line, field) in lines.iter_mut().zip(TIMES) {
@@ -135,6 +151,26 @@ fn run(count: usize, family: Family, with_library: bool) -> Result<Run, Failure>
     })
 }
 
+/// The raw values: times of all cgroups together, and the median memory of a server.
+fn keep(
+    results: &mut Results,
+    count: usize,
+    family: Family,
+    variant: &str,
+    runs: &[Run],
+) -> Result<(), Failure> {
+    let mut keep = |what: &str, unit: &str, field: Field| {
+        let measurement = format!("{count} cgroups, {}, {what}", family.name());
+        results.raw(&measurement, unit, variant, &values(runs, field))
+    };
+    keep("start", "ms", TIMES[0])?;
+    keep("connect", "ms", TIMES[1])?;
+    for (what, field) in MEMORY {
+        keep(what, "kB", field)?;
+    }
+    Ok(())
+}
+
 fn time_row(name: &str, runs: &[Run], base: &[Run], count: usize) -> Vec<String> {
     let mut row = vec![name.to_owned()];
     for field in TIMES {
@@ -152,17 +188,11 @@ fn time_row(name: &str, runs: &[Run], base: &[Run], count: usize) -> Vec<String>
 }
 
 fn memory_row(name: &str, runs: &[Run]) -> Vec<String> {
-    let fields: [fn(&Run) -> f64; 4] = [
-        |run| run.process.private_dirty as f64,
-        |run| run.library.private_dirty as f64,
-        |run| run.process.shared_clean as f64,
-        |run| run.library.shared_clean as f64,
-    ];
-    let medians = fields.map(|field| Sorted::new(values(runs, field)).median());
+    let medians = MEMORY.map(|(_, field)| Sorted::new(values(runs, field)).median());
     let cells = medians.map(|median| format!("{median:.0}"));
     [name.to_owned()].into_iter().chain(cells).collect()
 }
 
-fn values(runs: &[Run], field: fn(&Run) -> f64) -> Vec<f64> {
+fn values(runs: &[Run], field: Field) -> Vec<f64> {
     runs.iter().map(field).collect()
 }

@@ -1,4 +1,4 @@
-//! Medians, quartiles and the order of a round.
+//! Medians, quartiles and confidence intervals.
 
 use crate::chart::Value;
 
@@ -55,28 +55,4 @@ impl Sorted {
 /// The rounds' own ratios.
 pub fn ratios(own: &[f64], base: &[f64]) -> Sorted {
     Sorted::new(own.iter().zip(base).map(|(own, base)| own / base))
-}
-
-/// Puts variants in an order that no drift of the machine can keep step with. xorshift64, always
-/// from the same seed: the orders are the same in every run.
-pub struct Shuffle(u64);
-
-impl Shuffle {
-    pub const fn new() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
-    }
-
-    /// Fisher-Yates.
-    pub fn shuffle(&mut self, order: &mut [usize]) {
-        for last in (1..order.len()).rev() {
-            order.swap(last, self.below(last + 1));
-        }
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
 }

@@ -45,15 +45,21 @@ fn pages_say_first_what_they_answer() {
     }
 }
 
-/// README.md, CONTRIBUTING.md, CHANGELOG.md and those in docs/.
+/// README.md, CONTRIBUTING.md, CHANGELOG.md, those in docs/ and those beside the tests.
 fn pages() -> Vec<PathBuf> {
     let root = artifacts::workspace();
-    [root.to_path_buf(), root.join("docs")]
-        .iter()
-        .flat_map(|directory| fs::read_dir(directory).expect("a directory"))
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect()
+    [
+        "",
+        "docs",
+        "shim-tests",
+        "shim-tests/results",
+        "shim-tests/suites",
+    ]
+    .iter()
+    .flat_map(|directory| fs::read_dir(root.join(directory)).expect("a directory"))
+    .map(|entry| entry.expect("an entry").path())
+    .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    .collect()
 }
 
 fn broken_links(page: &Path) -> Vec<String> {
