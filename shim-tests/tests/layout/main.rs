@@ -67,6 +67,20 @@ fn a_cycle_is_found() {
     assert_eq!(cycles(&modules.imports()), [["a", "b", "c"]]);
 }
 
+/// A `use` of all that a module has means the files below it too.
+#[test]
+fn a_cycle_by_way_of_a_glob_is_found() {
+    let modules = Modules::of([
+        ("", "mod a; mod b;"),
+        ("a", "use crate::b::*; mod inner;"),
+        ("a::inner", ""),
+        ("b", "pub mod c; pub mod d;"),
+        ("b::c", "use crate::a::f;"),
+        ("b::d", "use crate::a::inner::g;"),
+    ]);
+    assert_eq!(cycles(&modules.imports()), [["a", "b::c"]]);
+}
+
 #[test]
 fn a_chain_is_no_cycle() {
     let modules = Modules::of([

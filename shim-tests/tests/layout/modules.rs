@@ -55,17 +55,36 @@ impl Modules {
         let mut imports = Imports::new();
         for (name, file) in &self.files {
             let mut paths = Paths {
-                module: name,
+                module: name.clone(),
                 found: BTreeSet::new(),
             };
             paths.visit_file(file);
             let mut others = BTreeSet::new();
             for path in paths.found {
-                others.extend(self.owner(&path).filter(|owner| owner != name));
+                match path.split_last() {
+                    Some((last, module)) if last == "*" => others.extend(self.inside(module)),
+                    _ => others.extend(self.owner(&path)),
+                }
             }
+            others.remove(name);
             imports.insert(name.clone(), others);
         }
         imports
+    }
+
+    /// The file of a module and those right below it, which a `use` of all that it has may mean.
+    fn inside(&self, module: &[String]) -> Vec<String> {
+        let path = module.join("::");
+        if !self.files.contains_key(&path) {
+            // One that a file defines.
+            return self.owner(module).into_iter().collect();
+        }
+        let files = self.files.keys();
+        let below = files.filter(|name| {
+            let parent = name.rsplit_once("::").map_or("", |(parent, _)| parent);
+            !name.is_empty() && (parent == path || **name == path)
+        });
+        below.cloned().collect()
     }
 
     /// The file that the thing at `path` is of; none for what the root itself defines.
@@ -125,14 +144,15 @@ fn read_module(file: &Path, directory: &Path, name: &str, texts: &mut BTreeMap<S
 }
 
 /// The paths that a file names, from the crate's root.
-struct Paths<'m> {
-    module: &'m str,
+struct Paths {
+    /// The module that is being visited: the file's own, or one that it defines.
+    module: String,
     found: BTreeSet<Vec<String>>,
 }
 
-impl Paths<'_> {
+impl Paths {
     fn add(&mut self, path: &[String]) {
-        self.found.extend(absolute(self.module, path));
+        self.found.extend(absolute(&self.module, path));
     }
 
     /// Paths in the arguments or the body of a macro, which syn doesn't parse.
@@ -150,11 +170,16 @@ impl Paths<'_> {
     }
 }
 
-impl<'ast> Visit<'ast> for Paths<'_> {
+impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
-        if !is_for_tests(&item.attrs) {
-            visit::visit_item_mod(self, item);
+        if is_for_tests(&item.attrs) {
+            return;
         }
+        let outer = self.module.clone();
+        let separator = if outer.is_empty() { "" } else { "::" };
+        self.module = format!("{outer}{separator}{}", item.ident);
+        visit::visit_item_mod(self, item);
+        self.module = outer;
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
@@ -241,7 +266,7 @@ fn flatten(tree: &UseTree) -> Vec<(String, Vec<String>)> {
         UseTree::Rename(rename) => {
             vec![(rename.rename.to_string(), vec![rename.ident.to_string()])]
         }
-        UseTree::Glob(_) => vec![(String::from("*"), Vec::new())],
+        UseTree::Glob(_) => vec![(String::from("*"), vec![String::from("*")])],
         UseTree::Group(group) => group.items.iter().flat_map(flatten).collect(),
     }
 }
