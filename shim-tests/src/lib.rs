@@ -13,11 +13,13 @@
 //! | [`services`] | many services at once, each in a cgroup with an address of its own |
 //! | [`memory`] | what a process has of memory, from its smaps |
 //! | [`script`] | tests that are written in shell |
+//! | [`covered`] | the calls that the library hooks, from its own table |
+//! | [`uncovered`] | the symbols of libc that it doesn't hook, and why |
 //! | [`skip`] | what can't be tested here, said and counted |
 
 pub mod artifacts;
 pub mod cgroup;
-pub mod doors;
+pub mod covered;
 pub mod memory;
 pub mod netns;
 pub mod peer;
@@ -28,6 +30,7 @@ pub mod script;
 pub mod services;
 pub mod shim;
 pub mod skip;
+pub mod uncovered;
 
 pub use artifacts::{harness, library};
 pub use cgroup::Cgroup;

@@ -23,14 +23,8 @@ use libc::{sa_family_t, sockaddr_in};
 use crate::abi::arch;
 use crate::abi::frame::{self, Frame, nothing_after};
 use crate::abi::next;
-use crate::hooks::accept::AcceptFrame;
-use crate::hooks::message::MessageFrame;
-use crate::hooks::send::SendtoFrame;
-use crate::hooks::setsockopt::OptionFrame;
-use crate::hooks::{
-    accept, bind, connect, dlfcn, execute, incoming, listen, resvport, seccomp, send, setsockopt,
-    sharing,
-};
+// All of them: the table names what it needs.
+use crate::hooks::*;
 
 /// The code of a hook, around `next` or around the system call.
 macro_rules! code {

@@ -1,13 +1,13 @@
-// The table of all symbols that the library exports: the one place that a new hook has to be entered.
+// The table of all calls that the library hooks: the one place where a new hook is entered.
 //
-//     /// What becomes of the call: a row of docs/coverage.md.
+//     /// What becomes of the call, for docs/coverage.md.
 //     NAME(MANUAL SECTION) HOOK next(NEXT or ABSENT) number(SYS_NAME) tests(TEST …);
 //
 // HOOK is the kind of the hook, with the functions in src/hooks that do its work:
 //
 //     around(FRAME, BEFORE, AFTER)  BEFORE judges, the next function is called, AFTER sees the result;
 //                                   FRAME is what they keep on the stack meanwhile (src/abi/frame.rs)
-//     ahead(BEFORE)                 BEFORE looks at the arguments and says what to jump to, most often
+//     ahead(BEFORE)                 BEFORE reads the arguments and returns what to jump to, most often
 //                                   the next function (src/abi/forward.rs)
 //     instead(FUNCTION = fn(…) -> …)  FUNCTION is called in place of libc's
 //     dispatch()                    syscall(2) itself
@@ -20,13 +20,12 @@
 //                                   itself, or a function that fails
 //     number(SYS_NAME)              syscall(2) with this number is hooked too, by the same functions
 //                                   around the system call itself, or by others: number(SYS_NAME HOOK)
-//     noted(SYS_NAME)               syscall(2) with this number passes hooks::sharing::by_number
+//     noted(SYS_NAME)               syscall(2) with this number passes hooks::sharing::before_by_number
 //
-// TEST are those in shim-tests/tests that try it.
+// TEST are the tests in shim-tests/tests that make the call.
 //
-// src/abi/next.rs and src/abi/exports.rs expand the table to code. shim-tests/src/symbols.rs includes
-// this file as it is, and makes the rows of docs/coverage.md of it, so it consists of one macro and no
-// `use`.
+// src/abi/next.rs and src/abi/exports.rs expand the table to code, shim-tests/src/covered.rs to the rows
+// of docs/coverage.md. That includes this file, so the file consists of one macro.
 
 /// Calls the macro `$then` with the table.
 macro_rules! symbols {
@@ -43,33 +42,33 @@ macro_rules! symbols {
         __connect(2) around(Frame, connect::before, connect::after)
             tests(doors);
 
-        /// A socket that isn't bound is bound to the assigned address first.
+        /// A socket that is not bound is bound to the assigned address first.
         listen(2) around(Frame, listen::before, listen::after)
             next(LISTEN or listen) number(SYS_listen) tests(doors);
 
         /// A connection whose peer the rules refuse is reset, and the call goes on.
-        accept(2) around(AcceptFrame, accept::before_accept, accept::after_accept)
+        accept(2) around(accept::AcceptFrame, accept::before_accept, accept::after_accept)
             next(ACCEPT or accept) number(SYS_accept) tests(rules);
 
         /// As `accept`.
-        accept4(2) around(AcceptFrame, accept::before_accept4, accept::after_accept4)
+        accept4(2) around(accept::AcceptFrame, accept::before_accept4, accept::after_accept4)
             next(ACCEPT4 or accept4) number(SYS_accept4) tests(rules);
 
-        /// With a destination: a socket that isn't bound is quietly bound to the assigned address first.
-        sendto(2) around(SendtoFrame, send::before_sendto, connect::after)
+        /// With a destination: a socket that is not bound is quietly bound to the assigned address first.
+        sendto(2) around(send::SendtoFrame, send::before_sendto, connect::after)
             next(SENDTO or sendto)
             number(SYS_sendto around(Frame, send::before_sendto_by_number, connect::after))
             tests(doors many_datagrams multicast);
 
         /// As `sendto`; the source that a control message chooses is judged as a bind to it would be.
-        sendmsg(2) around(MessageFrame, send::before_sendmsg, send::after_sendmsg)
+        sendmsg(2) around(message::MessageFrame, send::before_sendmsg, send::after_sendmsg)
             next(SENDMSG or sendmsg) number(SYS_sendmsg) tests(doors many_datagrams multicast);
 
         /// As `sendmsg`, message by message.
-        sendmmsg(2) around(MessageFrame, send::before_sendmmsg, send::after_sendmmsg)
+        sendmmsg(2) around(message::MessageFrame, send::before_sendmmsg, send::after_sendmmsg)
             next(SENDMMSG or sendmmsg) number(SYS_sendmmsg) tests(doors many_datagrams multicast);
 
-        /// Goes through; the library has to know when the program installs a seccomp filter.
+        /// Goes through unchanged; the library has to know when the program installs a seccomp filter.
         prctl(2) around(Frame, seccomp::before_prctl, seccomp::after)
             next(PRCTL or prctl) number(SYS_prctl) tests(own_filter);
 
@@ -79,14 +78,14 @@ macro_rules! symbols {
             tests(own_filter);
 
         /// The source that the option `IPV6_PKTINFO` chooses is judged as a bind to it would be; other options pass.
-        setsockopt(2) around(OptionFrame, setsockopt::before, nothing_after)
+        setsockopt(2) around(setsockopt::OptionFrame, setsockopt::before, nothing_after)
             next(SETSOCKOPT or setsockopt) number(SYS_setsockopt) tests(doors);
 
         /// MPTCP becomes TCP; the socket of a process that sends many datagrams is bound in advance.
         socket(2) around(Frame, incoming::before_socket, incoming::after_socket)
             next(SOCKET or socket) number(SYS_socket) tests(bind_table many_datagrams);
 
-        /// Goes through; the library has to know when a message brings a socket into the process.
+        /// Goes through unchanged; the library has to know when a message brings a socket into the process.
         recvmsg(2) around(Frame, incoming::before_recvmsg, incoming::after_recvmsg)
             next(RECVMSG or recvmsg) number(SYS_recvmsg) tests(many_datagrams own_filter);
 
@@ -94,7 +93,7 @@ macro_rules! symbols {
         recvmmsg(2) around(Frame, incoming::before_recvmmsg, incoming::after_recvmmsg)
             next(RECVMMSG or recvmmsg) number(SYS_recvmmsg) tests(many_datagrams own_filter);
 
-        /// An exec of what the library isn't loaded into is logged.
+        /// An exec of a program that the library is not loaded into is logged.
         execve(2) ahead(execute::before_execve)
             next(EXECVE or execve)
             number(SYS_execve ahead(execute::before_execve_by_number))
@@ -106,11 +105,11 @@ macro_rules! symbols {
             number(SYS_execveat ahead(execute::before_execveat_by_number))
             tests(coverage);
 
-        /// Goes through; it brings a socket into the process.
+        /// Goes through unchanged; it brings a socket into the process.
         pidfd_getfd(2) around(Frame, incoming::before_pidfd_getfd, incoming::after_pidfd_getfd)
             next(PIDFD_GETFD or pidfd_getfd) number(SYS_pidfd_getfd) tests(many_datagrams own_filter);
 
-        /// Goes through; the library has to know when memory is shared and descriptors aren't, or the other way about.
+        /// Goes through unchanged; the library has to know when memory is shared and descriptors are not, or the other way round.
         clone(2) ahead(sharing::before_clone)
             next(CLONE or failure) noted(SYS_clone) tests(many_datagrams);
 
@@ -129,7 +128,7 @@ macro_rules! symbols {
         syscall(2) dispatch()
             next(SYSCALL or syscall) tests(doors);
 
-        /// Loads without `RTLD_DEEPBIND`, which would have the library's calls pass by.
+        /// Loads without `RTLD_DEEPBIND`, with which the loaded library would find libc's functions first.
         dlopen(3) ahead(dlfcn::before_dlopen)
             next(DLOPEN or null) tests(symbols);
 
@@ -137,7 +136,7 @@ macro_rules! symbols {
         dlmopen(3) ahead(dlfcn::before_dlmopen)
             next(DLMOPEN or null) tests(symbols);
 
-        /// Answers on a handle with the library's function, where it would with libc's.
+        /// On a handle: the library's function where libc's would be the answer.
         dlsym(3) ahead(dlfcn::before_dlsym)
             next(DLSYM or null) tests(symbols);
 
@@ -185,11 +184,11 @@ macro_rules! symbols {
         bindresvport(3) instead(resvport::bindresvport = fn(fd: c_int, address: *mut sockaddr_in) -> c_int)
             tests(doors);
 
-        /// A new socket, bound as by `bindresvport`.
+        /// A new socket, bound as `bindresvport` does it.
         rresvport(3) instead(resvport::rresvport = fn(port: *mut c_int) -> c_int)
             tests(doors);
 
-        /// As `rresvport`, for IPv6 too.
+        /// As `rresvport`, also for IPv6.
         rresvport_af(3) instead(resvport::rresvport_af = fn(port: *mut c_int, family: sa_family_t) -> c_int)
             tests(doors);
     } };

@@ -1,4 +1,5 @@
-//! The exported functions, one file a call: read the arguments, judge, hand back the answer.
+//! What the exported functions do, one file a call or a group of them: read the arguments, judge, and
+//! return the answer. The table in `src/abi/symbols.rs` says which symbol is whose.
 
 pub mod accept;
 pub mod bind;
@@ -6,7 +7,6 @@ pub mod connect;
 pub mod dlfcn;
 pub mod execute;
 pub mod incoming;
-
 pub mod listen;
 pub mod message;
 pub mod resvport;

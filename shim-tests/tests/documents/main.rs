@@ -1,4 +1,7 @@
-//! The pages of the project: each link leads to a file, and to a heading where it names one.
+//! The pages of the project: each link leads to a file, and to a heading where it names one; what is
+//! generated is up to date.
+
+mod symbols;
 
 use std::fs;
 use std::path::{Path, PathBuf};

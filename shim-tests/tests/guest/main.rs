@@ -5,10 +5,7 @@ use std::process::Command;
 use std::{fs, str};
 
 use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{PolicyDir, Shim, harness, library, skip};
-
-use doors::{DOORS, Door};
-use shim_tests::doors;
+use shim_tests::{PolicyDir, Shim, covered, harness, library, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -326,9 +323,7 @@ fn only_the_interposed_names_are_exported() {
         .map(|words| words[7])
         .collect();
     exported.sort_unstable();
-    let covered = DOORS.iter().filter(|(_, door)| *door == Door::Covered);
-    let expected: Vec<_> = covered.map(|(name, _)| *name).collect();
-    assert_eq!(exported, expected);
+    assert_eq!(exported, covered::exported());
 }
 
 /// libc and nothing else, of a version that is old by now.

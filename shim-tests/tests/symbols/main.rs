@@ -2,10 +2,7 @@
 
 use std::env;
 
-use shim_tests::{PolicyDir, Shim, harness, skip};
-
-use doors::{DOORS, Door};
-use shim_tests::doors;
+use shim_tests::{PolicyDir, Shim, covered, harness, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -45,8 +42,7 @@ fn a_function_found_on_a_handle_is_ours() {
 
 #[test]
 fn each_covered_function() {
-    let covered = DOORS.iter().filter(|(_, door)| *door == Door::Covered);
-    let mut names: Vec<_> = covered.map(|(name, _)| *name).collect();
+    let mut names = covered::exported();
     names.insert(0, "all");
     for shim in [Shim::without(), Shim::ipv4(ADDRESS)] {
         shim.harness("lookup", &names).says("compared");
