@@ -46,6 +46,8 @@ pg_ctlcluster postgresql
 pgrep procps
 chronyd chrony
 groff groff-base
+man man-db
+mandoc mandoc
 shellcheck shellcheck
 '
 

@@ -42,6 +42,38 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "no colour, not even on a terminal"),
 ];
 
+/// Examples for the man pages: docs/ipaddrctl.md has each, with what it prints.
+pub const EXAMPLES: [&str; 9] = [
+    "ipaddrctl assign /web 127.0.1.2 127.0.1.3",
+    "ipaddrctl assign /db 127.0.3.0/24 '!127.0.3.1'",
+    "ipaddrctl assign /mail 127.0.2.25 none",
+    "ipaddrctl show /db",
+    "ipaddrctl check",
+    "ipaddrctl explain --cgroup /web bind '[::]:80'",
+    "ipaddrctl explain --cgroup /mail connect 127.0.3.5:6380",
+    "ipaddrctl explain --cgroup /mail accept 127.0.3.7:40000 127.0.2.25:25",
+    "ipaddrctl remove /mail",
+];
+
+/// The files, for the man pages.
+pub const FILES: [(&str, &str); 2] = [
+    (
+        "/etc/ipaddr",
+        "the policy directory: for each cgroup a directory with its ipaddr.ipv4, ipaddr.ipv6 and ipaddr.rules",
+    ),
+    (
+        "/etc/ipaddr/.ipaddrctl.lock",
+        "locked while this program changes the directory",
+    ),
+];
+
+/// The pages that belong to this one, for the man pages.
+pub const SEE_ALSO: [(&str, &str); 3] = [
+    ("run-restricted", "1"),
+    ("ipaddr.policy", "5"),
+    ("libipaddr.so", "8"),
+];
+
 fn after_help() -> String {
     let table = |rows: &[(&str, &str)], width: usize| {
         let lines = rows
@@ -145,7 +177,8 @@ pub enum Command {
     },
     /// Print the completion for a shell
     Completions {
-        /// The shell
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(hide_possible_values = true)]
         shell: Shell,
     },
     /// Print the man page, or that of one command

@@ -6,6 +6,7 @@ mod command;
 mod command_line;
 mod explain;
 mod killed;
+mod man_pages;
 mod ps;
 mod remove;
 mod session;
