@@ -5,11 +5,11 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use ipaddr_policy::Policy;
-use ipaddr_policy::levels::Unusable;
 use once_cell::race::OnceRef;
 
-use crate::process::levels::{self, Failure, Query, Scratch};
+use crate::process::levels::{self, Failure, Scratch};
 use crate::process::settings;
+use crate::process::unusable::Unusable;
 use crate::process::{exec, latch_text, loaded, log};
 use crate::sys::memory;
 use crate::sys::seccomp;
@@ -150,7 +150,7 @@ pub fn is_held() -> bool {
 #[cold]
 fn look() -> Assignment {
     let stays_unrestricted = UNRESTRICTED.load(Ordering::Relaxed);
-    let assignment = match read(&Query::new(stays_unrestricted)) {
+    let assignment = match read(stays_unrestricted) {
         Ok(assignment) => assignment,
         // Having used up its descriptors, a process would lose its network for no fault of its
         // policy: nothing is known to be assigned to it.
@@ -169,12 +169,12 @@ fn look() -> Assignment {
     assignment
 }
 
-fn read(query: &Query) -> Result<Assignment, Failure> {
+fn read(stays_unrestricted: bool) -> Result<Assignment, Failure> {
+    let failure = |why| levels::report(&why, stays_unrestricted);
     let settings = settings::get();
     // The usual case where the library is loaded and not used: no directory, no variable. One
     // system call tells.
-    let found = levels::find_directory(settings, query);
-    let directory = found.map_err(|Unusable| Failure::Unusable)?;
+    let directory = levels::find_directory(settings).map_err(failure)?;
     let variables = [
         settings.ipv4,
         settings.ipv6,
@@ -185,12 +185,13 @@ fn read(query: &Query) -> Result<Assignment, Failure> {
         return Ok(Assignment::Unrestricted);
     }
     let Some(mut scratch) = take_scratch() else {
-        let expected = ": there is no memory to read it in: expected ";
-        log::mistake(&("the policy", expected, SCRATCH_LEN, " bytes"));
-        return Err(Failure::Unusable);
+        return Err(failure(Unusable::NoMemory(SCRATCH_LEN)));
     };
     // SAFETY: taken, so ours alone until it is given back or latched.
-    let read = unsafe { levels::read(settings, directory.as_ref(), query, scratch.as_mut()) };
+    let read = unsafe {
+        let scratch = scratch.as_mut();
+        levels::read(settings, directory.as_ref(), stays_unrestricted, scratch)
+    };
     if let Err(failure) = read {
         give_back(scratch);
         return Err(failure);

@@ -1,33 +1,44 @@
 //! The files of the levels, read from the policy directory: cgroup `/a/b` has `DIR/a/b/ipaddr.ipv4`.
 
 use core::ffi::CStr;
+use core::ops::Range;
 
 use ipaddr_policy::levels::{FileName, Files, LevelFile};
 use ipaddr_policy::trust::{FileProblem, Status, Trusted};
 
-use crate::process::levels::Query;
 use crate::sys::errno::Errno;
 use crate::sys::file::{self, File};
 
 /// Room for the path of a file, and behind it for the text of any.
 pub const TEXT_LEN: usize = libc::PATH_MAX as usize + FileName::Rules.limit() as usize;
 
-/// Memory to read files in, [`TEXT_LEN`] bytes: a path, and behind it what the file holds.
+/// Reads files of levels.
 pub struct LevelFiles<'a> {
-    /// What it holds before is of no account.
-    pub memory: &'a mut [u8],
-    /// Who may own what is read.
-    pub trusted: Trusted,
-    /// Is told of files that can't be read.
-    pub query: &'a Query,
+    /// The path of a file, and behind it what the file holds.
+    memory: &'a mut [u8],
+    trusted: Trusted,
+    /// Where in `memory` the text of the last file is.
+    text: Range<usize>,
+}
+
+impl<'a> LevelFiles<'a> {
+    /// Files that a trusted user has to own, read into [`TEXT_LEN`] bytes of memory.
+    pub const fn new(memory: &'a mut [u8], trusted: Trusted) -> Self {
+        Self {
+            memory,
+            trusted,
+            text: 0..0,
+        }
+    }
 }
 
 impl Files for LevelFiles<'_> {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let (path, free) = join(file.path(), self.memory)?;
+        let start = path.count_bytes() + 1;
         // Not by openat(2): that takes a descriptor even where there is no file.
         let Some(entry) = find(path)? else {
-            return Ok(None);
+            return Ok(false);
         };
         self.trusted.judge_entry(entry)?;
         let text = free.get_mut(..file.name.limit() as usize);
@@ -41,22 +52,26 @@ impl Files for LevelFiles<'_> {
                 Err(FileProblem::LeadsNowhere)
             }
             // Removed meanwhile.
-            Err(Errno(libc::ENOENT)) => Ok(None),
-            Err(errno) => {
-                self.query.note(errno);
-                Err(errno.into())
-            }
+            Err(Errno(libc::ENOENT)) => Ok(false),
+            Err(errno) => Err(errno.into()),
             Ok(Err(FileProblem::Unreadable(Errno(libc::EFBIG)))) => Err(FileProblem::TooLarge),
-            Ok(read) => Ok(text.get(..read?)),
+            Ok(read) => {
+                self.text = start..start + read?;
+                Ok(true)
+            }
         }
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+    fn text(&self) -> &[u8] {
+        self.memory.get(self.text.clone()).unwrap_or(&[])
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         if file.depth == 0 {
             // `find_directory` has found it.
             return Ok(true);
         }
-        let (path, _) = join(file.folder(), self.memory)?;
+        let (path, _) = join(file.directory(), self.memory)?;
         let Some(entry) = find(path)? else {
             return Ok(false);
         };
@@ -73,7 +88,7 @@ impl Files for LevelFiles<'_> {
 /// it is a single system call then.
 ///
 /// # Errors
-/// It is there, and what lies in it can't be used.
+/// It is there, and what is in it can't be used.
 pub fn find_directory(path: &CStr) -> Result<Option<Trusted>, FileProblem> {
     let Some(entry) = find(path)? else {
         return Ok(None);

@@ -1,24 +1,25 @@
 //! What a process's policy is read from: its files, its variables and its cgroup.
+#![expect(
+    clippy::result_large_err,
+    reason = "there is no heap to box an error in, and a read makes one at most"
+)]
 
-use core::cell::Cell;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use ipaddr_policy::levels::{self, BadDirectory, FileName, Given, LevelFile, Mistakes, Unusable};
+use ipaddr_policy::levels::{self, Error, FileName, Given, LevelFile, Place};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet, memory};
-use ipaddr_policy::text::{Printable, Text};
 use ipaddr_policy::trust::Trusted;
-use ipaddr_policy::{Assignment, Policy, cgroup};
+use ipaddr_policy::{Assignment, PerFamily, Policy, cgroup};
 
 use crate::process::level_file::{self, LevelFiles, TEXT_LEN};
 use crate::process::settings::{DEFAULT_POLICY_DIR, Settings};
+use crate::process::unusable::{CGROUP_FILE, Unusable};
 use crate::process::{loaded, log};
 use crate::sys::errno::Errno;
 use crate::sys::file::File;
-
-const CGROUP_FILE: &CStr = c"/proc/self/cgroup";
 
 /// Memory to read a policy in: fresh pages, because the calls may run on a small signal stack, and
 /// malloc(3) is out of the question there. What isn't touched costs nothing, so what is most often
@@ -63,53 +64,19 @@ pub enum Failure {
     NoDescriptor,
 }
 
-/// A query for the policy.
-pub struct Query {
-    /// Whether the process stays unrestricted if no descriptor is left.
-    stays_unrestricted: bool,
-    /// Whether none is left.
-    lacks_descriptor: Cell<bool>,
-}
-
-impl Query {
-    /// A new one.
-    pub const fn new(stays_unrestricted: bool) -> Self {
-        Self {
-            stays_unrestricted,
-            lacks_descriptor: Cell::new(false),
-        }
+/// Says in the log why the policy can't be used; `stays_unrestricted` is whether the process stays
+/// unrestricted if no descriptor is left.
+pub fn report(why: &Unusable<'_>, stays_unrestricted: bool) -> Failure {
+    let lacks_descriptor = why.lacks_descriptor();
+    if lacks_descriptor && stays_unrestricted {
+        log::unreadable(why);
+    } else {
+        log::mistake(why);
     }
-
-    /// Logs why a policy can't be used.
-    fn unusable(&self, why: &impl Text) -> Unusable {
-        self.take(why);
-        Unusable
-    }
-
-    /// Of each file that can't be read, why.
-    pub fn note(&self, errno: Errno) {
-        if matches!(errno, Errno(libc::EMFILE | libc::ENFILE)) {
-            self.lacks_descriptor.set(true);
-        }
-    }
-
-    const fn failure(&self, _: Unusable) -> Failure {
-        if self.lacks_descriptor.get() {
-            Failure::NoDescriptor
-        } else {
-            Failure::Unusable
-        }
-    }
-}
-
-impl Mistakes for Query {
-    /// Writes to the log, once for each reason.
-    fn take(&self, why: &impl Text) {
-        if self.lacks_descriptor.get() && self.stays_unrestricted {
-            log::unreadable(why);
-        } else {
-            log::mistake(why);
-        }
+    if lacks_descriptor {
+        Failure::NoDescriptor
+    } else {
+        Failure::Unusable
     }
 }
 
@@ -122,52 +89,45 @@ pub struct Directory {
 /// Looks for the policy directory; `None` if there is none.
 ///
 /// # Errors
-/// What lies in it can't be used, or `$IPADDR_POLICY_DIR` is no absolute path, as it has to be,
-/// because the program may change its working directory.
-pub fn find_directory(settings: &Settings, query: &Query) -> Result<Option<Directory>, Unusable> {
+/// What is in it can't be used, or `$IPADDR_POLICY_DIR` is no absolute path, as it has to be, because
+/// the program may change its working directory.
+pub fn find_directory(settings: &Settings) -> Result<Option<Directory>, Unusable<'static>> {
     let path = match settings.policy_dir {
         None => DEFAULT_POLICY_DIR,
         Some(path) if path.to_bytes().starts_with(b"/") => path,
-        Some(path) => {
-            return Err(query.unusable(&(
-                "IPADDR_POLICY_DIR: \"",
-                Printable(path.to_bytes()),
-                "\": expected an absolute path",
-            )));
-        }
+        Some(path) => return Err(Unusable::RelativeDirectory(path)),
     };
-    match level_file::find_directory(path) {
-        Ok(found) => Ok(found.map(|trusted| Directory { path, trusted })),
-        Err(problem) => {
-            let file = LevelFile {
-                directory: path.to_bytes(),
-                cgroup: b"/",
-                depth: 0,
-                name: FileName::Rules,
-            };
-            Err(query.unusable(&BadDirectory(file, problem)))
-        }
-    }
+    let found = level_file::find_directory(path).map_err(|problem| {
+        let place = Place::Directory(LevelFile {
+            directory: path.to_bytes(),
+            cgroup: &b"/"[..],
+            depth: 0,
+            name: FileName::Rules,
+        });
+        Unusable::Mistake(Error::unusable(place, problem))
+    })?;
+    Ok(found.map(|trusted| Directory { path, trusted }))
 }
 
 /// Reads every level into `scratch.policy`; the directory's only if it is there.
 ///
 /// # Errors
-/// The first mistake; `scratch.policy` must not be used then.
+/// The policy can't be used, see [`report`]; `scratch.policy` must not be used then.
 ///
 /// # Safety
-/// Nobody uses what an earlier look has read into `scratch`, and nobody moves it or gives it back
+/// Nobody uses what an earlier query has read into `scratch`, and nobody moves it or gives it back
 /// while the policy is used.
 pub unsafe fn read(
     settings: &Settings,
     directory: Option<&Directory>,
-    query: &Query,
+    stays_unrestricted: bool,
     scratch: &mut Scratch,
 ) -> Result<(), Failure> {
+    let failure = |why| report(&why, stays_unrestricted);
     let (cgroup, free) = match directory {
         Some(directory) => {
-            let own = own_cgroup(settings, query, &mut scratch.text);
-            let (cgroup, free) = own.map_err(|unusable| query.failure(unusable))?;
+            let own = own_cgroup(settings, &mut scratch.text);
+            let (cgroup, free) = own.map_err(failure)?;
             (Some((directory.path.to_bytes(), cgroup)), free)
         }
         None => (None, &mut scratch.text[..]),
@@ -175,17 +135,16 @@ pub unsafe fn read(
     let given = Given {
         cgroup,
         latch: settings.latch.map(CStr::to_bytes),
-        ipv4: settings.ipv4.map(CStr::to_bytes),
-        ipv6: settings.ipv6.map(CStr::to_bytes),
+        lists: PerFamily {
+            ipv4: settings.ipv4.map(CStr::to_bytes),
+            ipv6: settings.ipv6.map(CStr::to_bytes),
+        },
         require: settings.require.map(CStr::to_bytes),
     };
     // Without a directory no file is read.
     let nobody = Trusted { owner: 0 };
-    let mut files = LevelFiles {
-        memory: free,
-        trusted: directory.map_or(nobody, |directory| directory.trusted),
-        query,
-    };
+    let trusted = directory.map_or(nobody, |directory| directory.trusted);
+    let mut files = LevelFiles::new(free, trusted);
     // SAFETY: the caller's promise: the memory stays where it is, and is used by this policy only.
     let memory = unsafe { &mut *ptr::from_mut(&mut scratch.rule_memory) };
     let rules = Builder::new(Memory {
@@ -196,14 +155,14 @@ pub unsafe fn read(
         names: &mut memory.names,
     });
     let (level, policy) = (&mut scratch.level, &mut scratch.policy);
-    let read = levels::read(&given, &mut files, query, level, policy, rules)
-        .map_err(|unusable| query.failure(unusable))?;
+    let read = levels::read(&given, &mut files, level, policy, rules);
+    let read = read.map_err(|error| failure(Unusable::Mistake(error)))?;
     policy.rules = read.rules.map(|rules| {
         // SAFETY: as above.
         unsafe { &*ptr::from_mut(scratch.rules.write(rules)) }
     });
     if !policy.is_unassigned() {
-        loaded::assigned(policy, read.limits);
+        loaded::assigned(policy, &read.limits);
     }
     Ok(())
 }
@@ -211,27 +170,15 @@ pub unsafe fn read(
 /// The path of the process's cgroup, and what is left of `memory`.
 fn own_cgroup<'a>(
     settings: &Settings,
-    query: &Query,
     memory: &'a mut [u8],
-) -> Result<(&'a [u8], &'a mut [u8]), Unusable> {
-    let place = Printable(CGROUP_FILE.to_bytes());
+) -> Result<(&'a [u8], &'a mut [u8]), Unusable<'a>> {
     let buffer = memory.get_mut(..CGROUP_LEN).unwrap_or(&mut []);
     let length = File::read(CGROUP_FILE, buffer, |_| Ok::<_, Errno>(()))
         .flatten()
-        .map_err(|errno| {
-            query.note(errno);
-            query.unusable(&(
-                place,
-                ": ",
-                errno,
-                ": expected a readable file, for there is a policy directory",
-            ))
-        })?;
-    let (text, free) = memory.split_at_mut_checked(length).ok_or(Unusable)?;
+        .map_err(Unusable::CgroupFile)?;
+    // No more is read than fits.
+    let (text, free) = memory.split_at_mut_checked(length).unwrap_or_default();
     let controller = settings.cgroup_controller.map(CStr::to_bytes);
-    let path = cgroup::path(text, controller);
-    Ok((
-        path.map_err(|error| query.unusable(&(place, ":", error)))?,
-        free,
-    ))
+    let path = cgroup::path(text, controller).map_err(Unusable::Cgroup)?;
+    Ok((path, free))
 }

@@ -4,7 +4,7 @@
 use ipaddr_policy::latch::VERSION_NAME;
 use ipaddr_policy::levels::Place;
 use ipaddr_policy::text::{Sink, Text};
-use ipaddr_policy::{Assignment, Family, Policy};
+use ipaddr_policy::{Assignment, Family, PerFamily, Policy};
 
 use crate::process::log;
 
@@ -26,14 +26,14 @@ const fn begins(text: &str, beginning: &str) -> bool {
 }
 
 /// A policy that assigns something has been read; `places` is where each family's comes from.
-pub fn assigned(policy: &Policy<'_>, [ipv4, ipv6]: [Option<Place<'_>>; 2]) {
+pub fn assigned(policy: &Policy<'_>, places: &PerFamily<Option<Place<&[u8]>>>) {
     let rules = if policy.rules.is_some() {
         ", and there are rules"
     } else {
         ""
     };
-    let ipv4 = Assigned(&policy.ipv4, Family::Ipv4, ipv4);
-    let ipv6 = Assigned(&policy.ipv6, Family::Ipv6, ipv6);
+    let of = |family| Assigned(policy.family(family), family, *places.get(family));
+    let PerFamily { ipv4, ipv6 } = PerFamily::of(of);
     log::info(&(VERSION, ": ", ipv4, ", ", ipv6, rules));
 }
 
@@ -48,7 +48,7 @@ pub fn unusable() {
 }
 
 /// What a family may use, and where that is written.
-struct Assigned<'a>(&'a Assignment, Family, Option<Place<'a>>);
+struct Assigned<'a>(&'a Assignment, Family, Option<Place<&'a [u8]>>);
 
 impl Text for Assigned<'_> {
     fn write(&self, out: &mut impl Sink) {

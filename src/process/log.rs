@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::process::log_output;
 use crate::process::settings::{self, Settings};
+use crate::process::unusable::Unusable;
 use crate::sys::errno::Errno;
 use crate::sys::seccomp;
 use crate::sys::syscall::pid;
@@ -236,13 +237,13 @@ pub fn error(text: &impl Text) {
 
 /// A policy that can't be used: said once, and again only if the reason changes.
 #[cold]
-pub fn mistake(why: &impl Text) {
+pub fn mistake(why: &Unusable<'_>) {
     once(Level::Error, why, "; every use of IPv4 and IPv6 is refused");
 }
 
 /// A policy that can't be read now, of a process that was unrestricted: said once likewise.
 #[cold]
-pub fn unreadable(why: &impl Text) {
+pub fn unreadable(why: &Unusable<'_>) {
     once(
         Level::Info,
         why,
@@ -250,7 +251,7 @@ pub fn unreadable(why: &impl Text) {
     );
 }
 
-fn once(level: Level, why: &impl Text, effect: &str) {
+fn once(level: Level, why: &Unusable<'_>, effect: &str) {
     static SAID: AtomicU64 = AtomicU64::new(0);
     if !wants(level) || LEFT.load(Ordering::Relaxed) {
         return;
@@ -429,6 +430,7 @@ impl Sink for Line {
 struct Hash(u64);
 
 impl Sink for Hash {
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -12,3 +12,4 @@ pub mod loaded;
 pub mod log;
 pub mod log_output;
 pub mod settings;
+pub mod unusable;

@@ -72,7 +72,7 @@ impl fmt::Display for Summary<'_> {
 }
 
 /// Where an assignment comes from: the file and the line.
-pub fn origin(assignment: &Assignment, limit: Option<Place<'_>>) -> Option<String> {
+pub fn origin(assignment: &Assignment, limit: Option<Place<&[u8]>>) -> Option<String> {
     limit.map(|place| match place {
         Place::Latch => "the latch".to_owned(),
         _ => Shown((place, ":", assignment.line)).to_string(),

@@ -22,11 +22,11 @@ impl LevelText {
         for depth in 0..=subject.cgroup.depth() {
             for name in FileName::ALL {
                 let file = subject.cgroup.file(&subject.directory, depth, name);
-                if let Ok(Some(text)) = disk.read(&file) {
+                if disk.read(&file) == Ok(true) {
                     found.push(Self {
                         name,
                         path: Shown(file).to_string(),
-                        text: String::from_utf8_lossy(text).into_owned(),
+                        text: String::from_utf8_lossy(disk.text()).into_owned(),
                     });
                 }
             }

@@ -80,7 +80,7 @@ impl CgroupPath {
         policy_directory: &'a Path,
         depth: usize,
         name: FileName,
-    ) -> LevelFile<'a> {
+    ) -> LevelFile<&'a [u8]> {
         LevelFile {
             directory: policy_directory.as_os_str().as_bytes(),
             cgroup: &self.0,
@@ -91,7 +91,11 @@ impl CgroupPath {
 
     /// A file of its own level.
     #[must_use]
-    pub fn own_file<'a>(&'a self, policy_directory: &'a Path, name: FileName) -> LevelFile<'a> {
+    pub fn own_file<'a>(
+        &'a self,
+        policy_directory: &'a Path,
+        name: FileName,
+    ) -> LevelFile<&'a [u8]> {
         self.file(policy_directory, self.depth(), name)
     }
 

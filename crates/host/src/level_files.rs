@@ -25,10 +25,10 @@ pub struct Disk {
 }
 
 impl Files for Disk {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let path = path(file.path());
         let Some(entry) = find(&path)? else {
-            return Ok(None);
+            return Ok(false);
         };
         let trusted = trusted(file)?;
         trusted.judge_entry(entry)?;
@@ -49,13 +49,17 @@ impl Files for Disk {
             length if length as u64 == limit => Err(FileProblem::TooLarge),
             _ => {
                 self.metadata = Some(metadata);
-                Ok(Some(&self.text))
+                Ok(true)
             }
         }
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
-        let path = path(file.folder());
+    fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
+        let path = path(file.directory());
         let Some(entry) = find(&path)? else {
             return Ok(false);
         };
@@ -71,8 +75,8 @@ impl Files for Disk {
     }
 }
 
-/// Who may own the files of the directory in which `file` lies.
-fn trusted(file: &LevelFile<'_>) -> Result<Trusted, FileProblem> {
+/// Who may own the files of the directory that `file` is in.
+fn trusted(file: &LevelFile<&[u8]>) -> Result<Trusted, FileProblem> {
     let directory = follow(&path([file.directory].into_iter()))?;
     Ok(Trusted {
         owner: directory.owner,

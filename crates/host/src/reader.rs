@@ -1,28 +1,13 @@
 //! Reads policies, by the code by which the library reads them and in as much memory.
 
-use std::cell::RefCell;
-use std::error::Error;
-use std::fmt;
-
-use ipaddr_policy::levels::{self, Files, Given, Levels, Mistakes};
+use ipaddr_policy::levels::{self, Files, Given, Levels};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::memory::{MAX_FILES, MAX_INDEX, MAX_NAMES, MAX_PORTS, MAX_RULES};
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile};
-use ipaddr_policy::text::{Shown, Text};
 use ipaddr_policy::{Assignment, Policy};
 
-/// Why a policy can't be used: the first mistake, in the library's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnusablePolicy(String);
-
-impl fmt::Display for UnusablePolicy {
-    /// `PLACE: what is wrong: expected …`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for UnusablePolicy {}
+/// Why a policy can't be used: the first mistake. Its fields tell it apart, its text is the library's.
+pub type UnusablePolicy = Box<levels::Error<Vec<u8>>>;
 
 /// Memory for one policy, to be used again and again.
 #[derive(Debug, Default)]
@@ -84,13 +69,10 @@ impl Reader {
         files: &mut impl Files,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, UnusablePolicy> {
-        let mistake = Mistake::default();
         let mut policy = Policy::UNASSIGNED;
         let (level, rules) = (&mut self.level.0, self.rules.builder());
-        let levels = levels::read(given, files, &mistake, level, &mut policy, rules);
-        let Ok(levels) = levels else {
-            return Err(UnusablePolicy(mistake.0.take()));
-        };
+        let levels = levels::read(given, files, level, &mut policy, rules);
+        let levels = levels.map_err(|error| Box::new(error.map(<[u8]>::to_vec)))?;
         policy.rules = levels.rules.as_ref();
         Ok(then(&policy, &levels))
     }
@@ -98,14 +80,5 @@ impl Reader {
     /// Memory for the rules of one file.
     pub fn builder(&mut self) -> Builder<'_> {
         self.rules.builder()
-    }
-}
-
-#[derive(Default)]
-struct Mistake(RefCell<String>);
-
-impl Mistakes for Mistake {
-    fn take(&self, why: &impl Text) {
-        self.0.replace(Shown(why).to_string());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use ipaddr_policy::Policy;
 use ipaddr_policy::levels::{FileName, Files, Given, LevelFile, Levels};
 use ipaddr_policy::trust::FileProblem;
+use ipaddr_policy::{PerFamily, Policy};
 
 use crate::cgroup_path::CgroupPath;
 use crate::error::Unreadable;
@@ -116,8 +116,10 @@ impl Subject {
             latch: self
                 .variable("IPADDR_LATCH")
                 .filter(|text| !text.is_empty()),
-            ipv4: self.variable("IPADDR_IPV4"),
-            ipv6: self.variable("IPADDR_IPV6"),
+            lists: PerFamily {
+                ipv4: self.variable("IPADDR_IPV4"),
+                ipv6: self.variable("IPADDR_IPV6"),
+            },
             require: self.variable("IPADDR_REQUIRE"),
             ..self.cgroup.given(&self.directory)
         };
@@ -141,14 +143,18 @@ impl Subject {
 struct RulesOnly(Disk);
 
 impl Files for RulesOnly {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         match file.name {
-            FileName::List(_) => Ok(None),
+            FileName::List(_) => Ok(false),
             FileName::Rules => self.0.read(file),
         }
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+    fn text(&self) -> &[u8] {
+        self.0.text()
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         self.0.has_directory(file)
     }
 }

@@ -1,53 +1,86 @@
 //! Which cgroup a process is in, from `/proc/self/cgroup` (see cgroups(7)), and its levels.
 
-use crate::text::{Printable, Sink, Text};
+use crate::text::{Printable, Sink, Text, text_is_error};
 
-/// A cgroup that can't be told.
+/// A cgroup that can't be told. `B` is bytes, borrowed from the file or owned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CgroupError<'a> {
+pub enum CgroupError<B> {
     /// No line of the file names a hierarchy.
     NoHierarchy,
     /// No v1 hierarchy has the controller that `$IPADDR_CGROUP_CONTROLLER` names.
-    NoController(&'a [u8]),
+    NoController(B),
     /// The path leads out of the cgroup namespace.
     Outside {
         /// The line of the file, from 1.
         line: u32,
-        /// The path as it stands there.
-        path: &'a [u8],
+        /// The path as it is written there.
+        path: B,
     },
     /// The path doesn't begin with `/`.
     Malformed {
         /// The line of the file, from 1.
         line: u32,
-        /// The line as it stands there.
-        text: &'a [u8],
+        /// The line as it is written there.
+        text: B,
     },
 }
 
-impl Text for CgroupError<'_> {
-    /// The line, what stands there and what was expected.
+impl<B> CgroupError<B> {
+    /// The line at fault, from 1; `None` if it is the file as a whole.
+    pub const fn line(&self) -> Option<u32> {
+        match self {
+            Self::NoHierarchy | Self::NoController(_) => None,
+            Self::Outside { line, .. } | Self::Malformed { line, .. } => Some(*line),
+        }
+    }
+
+    /// What separates it from the name of its file in a message.
+    pub const fn separator(&self) -> &'static str {
+        if self.line().is_some() { ":" } else { ": " }
+    }
+
+    /// The same error, its bytes kept in another way.
+    pub fn map<C>(self, keep: impl Fn(B) -> C) -> CgroupError<C> {
+        match self {
+            Self::NoHierarchy => CgroupError::NoHierarchy,
+            Self::NoController(name) => CgroupError::NoController(keep(name)),
+            Self::Outside { line, path } => {
+                let path = keep(path);
+                CgroupError::Outside { line, path }
+            }
+            Self::Malformed { line, text } => {
+                let text = keep(text);
+                CgroupError::Malformed { line, text }
+            }
+        }
+    }
+}
+
+text_is_error!([B: AsRef<[u8]> + core::fmt::Debug] CgroupError<B>);
+
+impl<B: AsRef<[u8]>> Text for CgroupError<B> {
+    /// The line if one is at fault, what is written there and what was expected.
     fn write(&self, out: &mut impl Sink) {
-        match *self {
-            Self::NoHierarchy => " names no hierarchy: expected a line like 0::/path".write(out),
+        match self {
+            Self::NoHierarchy => "names no hierarchy: expected a line like 0::/path".write(out),
             Self::NoController(name) => (
-                " IPADDR_CGROUP_CONTROLLER: \"",
-                Printable(name),
+                "IPADDR_CGROUP_CONTROLLER: \"",
+                Printable(name.as_ref()),
                 "\": expected a controller of a cgroup v1 hierarchy",
             )
                 .write(out),
             Self::Outside { line, path } => (
-                line,
+                *line,
                 ": \"",
-                Printable(path),
+                Printable(path.as_ref()),
                 "\": leads out of the cgroup namespace: expected a path without ..",
             )
                 .write(out),
             Self::Malformed { line, text } => {
                 (
-                    line,
+                    *line,
                     ": \"",
-                    Printable(text),
+                    Printable(text.as_ref()),
                     "\": expected ID:CONTROLLERS:/PATH",
                 )
                     .write(out);
@@ -73,7 +106,10 @@ pub struct Hierarchy<'a> {
 /// # Errors
 /// No line will do, or its path can't be resolved: there may be a policy, so the caller fails
 /// closed.
-pub fn path<'a>(text: &'a [u8], controller: Option<&'a [u8]>) -> Result<&'a [u8], CgroupError<'a>> {
+pub fn path<'a>(
+    text: &'a [u8],
+    controller: Option<&'a [u8]>,
+) -> Result<&'a [u8], CgroupError<&'a [u8]>> {
     resolvable(hierarchy(text, controller)?)
 }
 
@@ -85,7 +121,7 @@ pub fn path<'a>(text: &'a [u8], controller: Option<&'a [u8]>) -> Result<&'a [u8]
 pub fn hierarchy<'a>(
     text: &'a [u8],
     controller: Option<&'a [u8]>,
-) -> Result<Hierarchy<'a>, CgroupError<'a>> {
+) -> Result<Hierarchy<'a>, CgroupError<&'a [u8]>> {
     let mut found: Option<(u32, Hierarchy<'a>)> = None;
     for line in lines(text) {
         let line = line?;
@@ -120,7 +156,7 @@ pub fn have_common_levels(one: &[u8], other: &[u8], depth: usize) -> bool {
     levels(other).count() >= depth && levels(one).take(depth).eq(levels(other).take(depth))
 }
 
-fn resolvable(line: Hierarchy<'_>) -> Result<&[u8], CgroupError<'_>> {
+fn resolvable(line: Hierarchy<'_>) -> Result<&[u8], CgroupError<&[u8]>> {
     if line.path.first() != Some(&b'/') {
         return Err(CgroupError::Malformed {
             line: line.number,
@@ -136,7 +172,7 @@ fn resolvable(line: Hierarchy<'_>) -> Result<&[u8], CgroupError<'_>> {
     Ok(line.path)
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = Result<Hierarchy<'_>, CgroupError<'_>>> {
+fn lines(text: &[u8]) -> impl Iterator<Item = Result<Hierarchy<'_>, CgroupError<&[u8]>>> {
     text.split(|&byte| byte == b'\n')
         .zip(1..)
         .filter(|(text, _)| !text.is_empty())

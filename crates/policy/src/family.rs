@@ -12,6 +12,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// Both, in the order in which they are read and written.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
     /// The family's name, as messages say it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -43,10 +46,45 @@ impl Family {
     #[must_use]
     pub const fn address(self, number: u128) -> IpAddr {
         match self {
-            // Truncation drops nothing: an IPv4 set holds numbers below 2^32.
-            #[allow(clippy::cast_possible_truncation)]
             Self::Ipv4 => IpAddr::V4(Ipv4Addr::from_bits(number as u32)),
             Self::Ipv6 => IpAddr::V6(Ipv6Addr::from_bits(number)),
+        }
+    }
+}
+
+/// One of each family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerFamily<T> {
+    /// The one of IPv4.
+    pub ipv4: T,
+    /// The one of IPv6.
+    pub ipv6: T,
+}
+
+impl<T> PerFamily<T> {
+    /// The one of a family.
+    #[must_use]
+    pub const fn get(&self, family: Family) -> &T {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+
+    /// The one of a family, to be changed.
+    #[must_use]
+    pub const fn get_mut(&mut self, family: Family) -> &mut T {
+        match family {
+            Family::Ipv4 => &mut self.ipv4,
+            Family::Ipv6 => &mut self.ipv6,
+        }
+    }
+
+    /// What `each` makes of both families, IPv4 first.
+    pub fn of(mut each: impl FnMut(Family) -> T) -> Self {
+        Self {
+            ipv4: each(Family::Ipv4),
+            ipv6: each(Family::Ipv6),
         }
     }
 }

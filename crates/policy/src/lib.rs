@@ -38,7 +38,7 @@ pub mod rules;
 pub mod text;
 pub mod trust;
 
-pub use family::Family;
+pub use family::{Family, PerFamily};
 pub use judge::{Request, Verdict, judge};
 pub use list::ParseError;
 pub use policy::{Assignment, Policy};

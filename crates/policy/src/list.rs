@@ -22,7 +22,7 @@ use crate::address;
 use crate::family::{Family, number};
 use crate::policy::Assignment;
 use crate::ranges::{CAPACITY, Full, Range};
-use crate::text::{Printable, Sink, Text};
+use crate::text::{Printable, Sink, Text, text_is_error};
 
 /// What separates the entries of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Separator {
 pub struct ParseError<'a> {
     /// The line, from 1; in a variable the entry, from 1. 0 when the list as a whole is at fault.
     pub line: u32,
-    /// The entry at fault, as it stands there.
+    /// The entry at fault, as it is written there.
     pub entry: &'a [u8],
     /// The family that was expected.
     pub family: Family,
@@ -69,13 +69,13 @@ pub enum Problem {
     TooMany,
 }
 
+text_is_error!(['a] ParseError<'a>);
+
 impl Text for ParseError<'_> {
-    /// The line, the entry, what is wrong and what was expected.
+    /// The line if it isn't 0, the entry, what is wrong and what was expected.
     fn write(&self, out: &mut impl Sink) {
         if self.line != 0 {
             (self.line, ": ").write(out);
-        } else {
-            " ".write(out);
         }
         if !self.entry.is_empty() {
             ("\"", Printable(self.entry), "\": ").write(out);

@@ -240,3 +240,19 @@ impl Sink for Formatted<'_, '_> {
         }
     }
 }
+
+/// Makes errors of types that are [`Text`]: `Display` shows what that writes, so that a message is put
+/// into words once. The type has its generic parameters in brackets before it.
+macro_rules! text_is_error {
+    ([$($generics:tt)*] $error:ty) => {
+        impl<$($generics)*> core::fmt::Display for $error {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&$crate::text::Shown(self), f)
+            }
+        }
+
+        impl<$($generics)*> core::error::Error for $error {}
+    };
+}
+
+pub(crate) use text_is_error;

@@ -4,7 +4,7 @@
 mod support;
 
 use ipaddr_policy::levels::Given;
-use ipaddr_policy::{Assignment, Policy};
+use ipaddr_policy::{Assignment, PerFamily, Policy};
 use proptest::prelude::*;
 use support::{Tree, latch, latch as latch_text, same_rules};
 
@@ -29,8 +29,10 @@ impl Start {
     fn policy(&self, tree: &Tree, latch: Option<&str>) -> Result<Policy<'static>, String> {
         let given = Given {
             latch: latch.map(str::as_bytes),
-            ipv4: self.ipv4.as_deref().map(str::as_bytes),
-            ipv6: self.ipv6.as_deref().map(str::as_bytes),
+            lists: PerFamily {
+                ipv4: self.ipv4.as_deref().map(str::as_bytes),
+                ipv6: self.ipv6.as_deref().map(str::as_bytes),
+            },
             ..Given::default()
         };
         tree.policy(self.cgroup, given)

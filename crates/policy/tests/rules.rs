@@ -4,9 +4,10 @@ mod support;
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipaddr_policy::levels::Given;
 use ipaddr_policy::rules::{Chain, Decision, Ends, Protocol, RuleSet, Target};
 use proptest::prelude::*;
-use support::rules;
+use support::{Tree, rules};
 
 const EPERM: i32 = 1;
 const EACCES: i32 = 13;
@@ -301,77 +302,89 @@ fn mistakes_name_the_line_the_word_and_what_was_expected() {
     let unknown = "expected -p, -s, -d, --sport, --dport, -m tcp, udp, multiport or comment, or \
                    -j; iptables may know more, but nothing else is checked here";
     let table = [
-        ("", "rules: holds no rule: expected a line like -A BIND -p tcp --sport 8000:8999 -j ACCEPT".to_owned()),
-        ("# nothing\n", "rules: holds no rule: expected a line like -A BIND -p tcp --sport 8000:8999 -j ACCEPT".to_owned()),
-        ("-A BIND -m state --state NEW -j ACCEPT", "rules:1: \"state\": is a match that isn't known here: expected tcp, udp, multiport or comment".to_owned()),
-        ("-A BIND -i eth0 -j ACCEPT", format!("rules:1: \"-i\": {unknown}")),
-        ("\n-A BIND -j DROP", "rules:2: \"DROP\": expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
-        ("-A BIND -j LOG", "rules:1: \"LOG\": expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
-        ("-A BIND -p tcp --sport 80", "rules:1: expected -j and a target: without one the rule does nothing".to_owned()),
-        ("-A BIND -j", "rules:1: expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
-        ("-A INPUT -j ACCEPT", "rules:1: \"INPUT\": expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
-        ("-A", "rules:1: expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
-        ("-I BIND -j ACCEPT", "rules:1: \"-I\": expected -A CHAIN and a rule, :CHAIN and its policy, *filter, COMMIT or a comment".to_owned()),
-        ("-A BIND --sport 80 -j ACCEPT", "rules:1: \"--sport\": expected -p tcp or -p udp before it".to_owned()),
-        ("-A BIND ! -p tcp --sport 80 -j ACCEPT", "rules:1: \"--sport\": expected -p tcp or -p udp before it".to_owned()),
-        ("-A BIND -p icmp -j ACCEPT", "rules:1: \"icmp\": expected a protocol, tcp or udp".to_owned()),
-        ("-A BIND -p udp -m tcp -j ACCEPT", "rules:1: \"tcp\": expected -p tcp before it".to_owned()),
-        ("-A BIND -p tcp -p udp -j ACCEPT", "rules:1: \"-p\": is given twice: expected one".to_owned()),
-        ("-A BIND -p tcp --sport 80 --sport 81 -j ACCEPT", "rules:1: \"--sport\": is given twice: expected one".to_owned()),
-        ("-A BIND -p tcp --sport 81:80 -j ACCEPT", "rules:1: \"81:80\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
-        ("-A BIND -p tcp --sport http -j ACCEPT", "rules:1: \"http\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
-        ("-A BIND -p tcp --sport 65536 -j ACCEPT", "rules:1: \"65536\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
-        ("-A BIND -p tcp --sports 80 -j ACCEPT", "rules:1: \"--sports\": expected -m multiport before it".to_owned()),
-        ("-A BIND -p tcp -m multiport --sports 1,,2 -j ACCEPT", "rules:1: expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
-        ("-A BIND -p tcp -m multiport --sports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16 -j ACCEPT", "rules:1: \"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16\": is too long: expected at most 15 ports, a range counted as two".to_owned()),
+        ("", "holds no rule: expected a line like -A BIND -p tcp --sport 8000:8999 -j ACCEPT".to_owned()),
+        ("# nothing\n", "holds no rule: expected a line like -A BIND -p tcp --sport 8000:8999 -j ACCEPT".to_owned()),
+        ("-A BIND -m state --state NEW -j ACCEPT", "1: \"state\": is a match that isn't known here: expected tcp, udp, multiport or comment".to_owned()),
+        ("-A BIND -i eth0 -j ACCEPT", format!("1: \"-i\": {unknown}")),
+        ("\n-A BIND -j DROP", "2: \"DROP\": expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
+        ("-A BIND -j LOG", "1: \"LOG\": expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
+        ("-A BIND -p tcp --sport 80", "1: expected -j and a target: without one the rule does nothing".to_owned()),
+        ("-A BIND -j", "1: expected a target: ACCEPT, REJECT or, for CONNECT, SNAT".to_owned()),
+        ("-A INPUT -j ACCEPT", "1: \"INPUT\": expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
+        ("-A", "1: expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
+        ("-I BIND -j ACCEPT", "1: \"-I\": expected -A CHAIN and a rule, :CHAIN and its policy, *filter, COMMIT or a comment".to_owned()),
+        ("-A BIND --sport 80 -j ACCEPT", "1: \"--sport\": expected -p tcp or -p udp before it".to_owned()),
+        ("-A BIND ! -p tcp --sport 80 -j ACCEPT", "1: \"--sport\": expected -p tcp or -p udp before it".to_owned()),
+        ("-A BIND -p icmp -j ACCEPT", "1: \"icmp\": expected a protocol, tcp or udp".to_owned()),
+        ("-A BIND -p udp -m tcp -j ACCEPT", "1: \"tcp\": expected -p tcp before it".to_owned()),
+        ("-A BIND -p tcp -p udp -j ACCEPT", "1: \"-p\": is given twice: expected one".to_owned()),
+        ("-A BIND -p tcp --sport 80 --sport 81 -j ACCEPT", "1: \"--sport\": is given twice: expected one".to_owned()),
+        ("-A BIND -p tcp --sport 81:80 -j ACCEPT", "1: \"81:80\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
+        ("-A BIND -p tcp --sport http -j ACCEPT", "1: \"http\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
+        ("-A BIND -p tcp --sport 65536 -j ACCEPT", "1: \"65536\": expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
+        ("-A BIND -p tcp --sports 80 -j ACCEPT", "1: \"--sports\": expected -m multiport before it".to_owned()),
+        ("-A BIND -p tcp -m multiport --sports 1,,2 -j ACCEPT", "1: expected a port from 0 to 65535, or a range like 8000:8999".to_owned()),
+        ("-A BIND -p tcp -m multiport --sports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16 -j ACCEPT", "1: \"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16\": is too long: expected at most 15 ports, a range counted as two".to_owned()),
         (
             "-A BIND -p tcp -m multiport -j ACCEPT",
-            "rules:1: \"multiport\": expected --sports or --dports behind it".to_owned(),
+            "1: \"multiport\": expected --sports or --dports behind it".to_owned(),
         ),
         (
             "-A ACCEPT -p tcp -m multiport --sports 1 --dports 2 -j ACCEPT",
-            "rules:1: \"--dports\": expected -m multiport before it".to_owned(),
+            "1: \"--dports\": expected -m multiport before it".to_owned(),
         ),
-        ("-A BIND -d 10.0.0.5 -j ACCEPT", "rules:1: \"-d\": BIND has no remote end: expected -s or --sport".to_owned()),
-        ("-A BIND -p tcp --dport 80 -j ACCEPT", "rules:1: \"--dport\": BIND has no remote end: expected -s or --sport".to_owned()),
-        ("-A CONNECT -s 10.0.0.5 -j ACCEPT", "rules:1: \"-s\": CONNECT knows the remote end only: expected -d or --dport".to_owned()),
-        ("-A CONNECT -d 10.0.0.5/24 -j ACCEPT", "rules:1: \"10.0.0.5/24\": has bits set beyond its prefix: expected the network's own address".to_owned()),
-        ("-A CONNECT -d example.org -j ACCEPT", "rules:1: \"example.org\": expected an address (10.0.0.5, fd00::5) or a network (10.0.0.0/24, fd00::/64)".to_owned()),
-        ("-A CONNECT -d 10.0.0.5, -j ACCEPT", "rules:1: expected an address (10.0.0.5, fd00::5) or a network (10.0.0.0/24, fd00::/64)".to_owned()),
-        ("-A CONNECT -d ::ffff:10.0.0.5 -j ACCEPT", "rules:1: \"::ffff:10.0.0.5\": is IPv4: expected it written as that".to_owned()),
-        ("-A CONNECT ! -d 10.0.0.5,10.0.0.6 -j ACCEPT", "rules:1: \"10.0.0.5,10.0.0.6\": expected one address or network behind !".to_owned()),
-        ("-A ACCEPT -s 10.0.0.5 -d fd00::5 -j ACCEPT", "rules:1: \"fd00::5\": expected the family of the rule's other address".to_owned()),
-        ("-A CONNECT -d fd00::/8 -j SNAT --to-source 10.0.0.6", "rules:1: \"fd00::/8\": expected the family of the rule's other address".to_owned()),
-        ("-A CONNECT -j SNAT", "rules:1: \"SNAT\": expected --to-source behind it".to_owned()),
-        ("-A CONNECT -j SNAT --to-source 10.0.0.6:80", "rules:1: \"10.0.0.6:80\": expected one address, without a port: it is the source of a connection".to_owned()),
-        ("-A CONNECT -j SNAT --to-source 0.0.0.0", "rules:1: \"0.0.0.0\": expected one address, without a port: it is the source of a connection".to_owned()),
-        ("-A CONNECT -j SNAT --to-source 224.0.0.6", "rules:1: \"224.0.0.6\": expected one address, without a port: it is the source of a connection".to_owned()),
-        ("-A BIND -j SNAT --to-source 10.0.0.6", "rules:1: \"SNAT\": is for CONNECT only: expected ACCEPT or REJECT".to_owned()),
-        ("-A CONNECT -j ACCEPT --to-source 10.0.0.6", "rules:1: \"--to-source\": expected -j SNAT before it".to_owned()),
-        ("-A CONNECT -j ACCEPT --reject-with eperm", "rules:1: \"--reject-with\": expected -j REJECT before it".to_owned()),
-        ("-A CONNECT -j REJECT --reject-with icmp-port-unreachable", "rules:1: \"icmp-port-unreachable\": expected eperm, eacces, econnrefused or enetunreach".to_owned()),
-        ("-A ACCEPT -j REJECT --reject-with eperm", "rules:1: \"--reject-with\": nobody is told an errno by ACCEPT: expected REJECT alone".to_owned()),
-        ("-A BIND ! -j ACCEPT", "rules:1: \"-j\": can't have ! before it".to_owned()),
-        ("-A BIND ! ! -s 10.0.0.5 -j ACCEPT", "rules:1: \"!\": expected one ! before an option".to_owned()),
-        ("-A BIND -j ACCEPT !", "rules:1: \"!\": expected an option behind it".to_owned()),
-        ("-A BIND -j ACCEPT # why", format!("rules:1: \"#\": {unknown}")),
-        ("-A BIND -m comment --comment \"why -j ACCEPT", "rules:1: \"\"why -j ACCEPT\": expected double quotes around a whole word, or none".to_owned()),
-        ("-A BIND -m comment -j ACCEPT", "rules:1: \"comment\": expected --comment behind it".to_owned()),
-        ("-A BIND --comment why -j ACCEPT", "rules:1: \"--comment\": expected -m comment before it".to_owned()),
-        (&long, format!("rules:1: \"{}\": is too long: expected at most 255 bytes", "x".repeat(256))),
-        ("*nat\nCOMMIT", "rules:1: \"*nat\": expected the table filter".to_owned()),
-        ("*filter\n-A BIND -j ACCEPT", "rules:1: \"*filter\": expected COMMIT at the table's end".to_owned()),
-        ("-A BIND -j ACCEPT\nCOMMIT", "rules:2: \"COMMIT\": expected *filter before it, or no COMMIT".to_owned()),
-        ("-A BIND -j ACCEPT\n*filter\nCOMMIT", "rules:2: \"*filter\": expected one table, its header before all rules".to_owned()),
-        ("*filter\n-A BIND -j ACCEPT\nCOMMIT\n-A BIND -j REJECT", "rules:4: \"-A\": expected nothing behind COMMIT: one table is all".to_owned()),
-        (":BIND", "rules:1: expected the chain's policy, ACCEPT or DROP".to_owned()),
-        (":BIND REJECT", "rules:1: \"REJECT\": expected the chain's policy, ACCEPT or DROP".to_owned()),
-        (":BIND DROP [0]", "rules:1: \"[0]\": expected counters like [0:0]".to_owned()),
-        (":FORWARD DROP", "rules:1: \"FORWARD\": expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
-        ("[1:2]", "rules:1: expected a rule behind its counters".to_owned()),
+        ("-A BIND -d 10.0.0.5 -j ACCEPT", "1: \"-d\": BIND has no remote end: expected -s or --sport".to_owned()),
+        ("-A BIND -p tcp --dport 80 -j ACCEPT", "1: \"--dport\": BIND has no remote end: expected -s or --sport".to_owned()),
+        ("-A CONNECT -s 10.0.0.5 -j ACCEPT", "1: \"-s\": CONNECT knows the remote end only: expected -d or --dport".to_owned()),
+        ("-A CONNECT -d 10.0.0.5/24 -j ACCEPT", "1: \"10.0.0.5/24\": has bits set beyond its prefix: expected the network's own address".to_owned()),
+        ("-A CONNECT -d example.org -j ACCEPT", "1: \"example.org\": expected an address (10.0.0.5, fd00::5) or a network (10.0.0.0/24, fd00::/64)".to_owned()),
+        ("-A CONNECT -d 10.0.0.5, -j ACCEPT", "1: expected an address (10.0.0.5, fd00::5) or a network (10.0.0.0/24, fd00::/64)".to_owned()),
+        ("-A CONNECT -d ::ffff:10.0.0.5 -j ACCEPT", "1: \"::ffff:10.0.0.5\": is IPv4: expected it written as that".to_owned()),
+        ("-A CONNECT ! -d 10.0.0.5,10.0.0.6 -j ACCEPT", "1: \"10.0.0.5,10.0.0.6\": expected one address or network behind !".to_owned()),
+        ("-A ACCEPT -s 10.0.0.5 -d fd00::5 -j ACCEPT", "1: \"fd00::5\": expected the family of the rule's other address".to_owned()),
+        ("-A CONNECT -d fd00::/8 -j SNAT --to-source 10.0.0.6", "1: \"fd00::/8\": expected the family of the rule's other address".to_owned()),
+        ("-A CONNECT -j SNAT", "1: \"SNAT\": expected --to-source behind it".to_owned()),
+        ("-A CONNECT -j SNAT --to-source 10.0.0.6:80", "1: \"10.0.0.6:80\": expected one address, without a port: it is the source of a connection".to_owned()),
+        ("-A CONNECT -j SNAT --to-source 0.0.0.0", "1: \"0.0.0.0\": expected one address, without a port: it is the source of a connection".to_owned()),
+        ("-A CONNECT -j SNAT --to-source 224.0.0.6", "1: \"224.0.0.6\": expected one address, without a port: it is the source of a connection".to_owned()),
+        ("-A BIND -j SNAT --to-source 10.0.0.6", "1: \"SNAT\": is for CONNECT only: expected ACCEPT or REJECT".to_owned()),
+        ("-A CONNECT -j ACCEPT --to-source 10.0.0.6", "1: \"--to-source\": expected -j SNAT before it".to_owned()),
+        ("-A CONNECT -j ACCEPT --reject-with eperm", "1: \"--reject-with\": expected -j REJECT before it".to_owned()),
+        ("-A CONNECT -j REJECT --reject-with icmp-port-unreachable", "1: \"icmp-port-unreachable\": expected eperm, eacces, econnrefused or enetunreach".to_owned()),
+        ("-A ACCEPT -j REJECT --reject-with eperm", "1: \"--reject-with\": nobody is told an errno by ACCEPT: expected REJECT alone".to_owned()),
+        ("-A BIND ! -j ACCEPT", "1: \"-j\": can't have ! before it".to_owned()),
+        ("-A BIND ! ! -s 10.0.0.5 -j ACCEPT", "1: \"!\": expected one ! before an option".to_owned()),
+        ("-A BIND -j ACCEPT !", "1: \"!\": expected an option behind it".to_owned()),
+        ("-A BIND -j ACCEPT # why", format!("1: \"#\": {unknown}")),
+        ("-A BIND -m comment --comment \"why -j ACCEPT", "1: \"\"why -j ACCEPT\": expected double quotes around a whole word, or none".to_owned()),
+        ("-A BIND -m comment -j ACCEPT", "1: \"comment\": expected --comment behind it".to_owned()),
+        ("-A BIND --comment why -j ACCEPT", "1: \"--comment\": expected -m comment before it".to_owned()),
+        (&long, format!("1: \"{}\": is too long: expected at most 255 bytes", "x".repeat(256))),
+        ("*nat\nCOMMIT", "1: \"*nat\": expected the table filter".to_owned()),
+        ("*filter\n-A BIND -j ACCEPT", "1: \"*filter\": expected COMMIT at the table's end".to_owned()),
+        ("-A BIND -j ACCEPT\nCOMMIT", "2: \"COMMIT\": expected *filter before it, or no COMMIT".to_owned()),
+        ("-A BIND -j ACCEPT\n*filter\nCOMMIT", "2: \"*filter\": expected one table, its header before all rules".to_owned()),
+        ("*filter\n-A BIND -j ACCEPT\nCOMMIT\n-A BIND -j REJECT", "4: \"-A\": expected nothing behind COMMIT: one table is all".to_owned()),
+        (":BIND", "1: expected the chain's policy, ACCEPT or DROP".to_owned()),
+        (":BIND REJECT", "1: \"REJECT\": expected the chain's policy, ACCEPT or DROP".to_owned()),
+        (":BIND DROP [0]", "1: \"[0]\": expected counters like [0:0]".to_owned()),
+        (":FORWARD DROP", "1: \"FORWARD\": expected a chain: BIND, CONNECT or ACCEPT".to_owned()),
+        ("[1:2]", "1: expected a rule behind its counters".to_owned()),
     ];
     for (text, message) in table {
-        assert_eq!(rules(text).map(|_| ()), Err(message), "{text:?}");
+        assert_eq!(rules(text).map(|_| ()), Err(message.clone()), "{text:?}");
+        // The word is the same where it is looked up in the text of a level's file.
+        let tree = Tree::of(&[("ipaddr.rules", text)]);
+        let separator = if message.starts_with(|first: char| first.is_ascii_digit()) {
+            ""
+        } else {
+            " "
+        };
+        assert_eq!(
+            tree.policy("/", Given::default()).map(|_| ()),
+            Err(format!("DIR/ipaddr.rules:{separator}{message}")),
+            "{text:?}"
+        );
     }
 }
 

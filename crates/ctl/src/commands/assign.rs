@@ -9,7 +9,7 @@ use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
 use ipaddr_host::tree;
 use ipaddr_policy::levels::{FileName, Files, LevelFile};
-use ipaddr_policy::list::{self, Separator};
+use ipaddr_policy::list::{self, ParseError, Separator};
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family};
@@ -105,9 +105,10 @@ fn check(entries: &[&str], family: Family) -> Result<(), Failure> {
     // With commas a `#` is no comment, and no entry is empty.
     let text = entries.join(",");
     let parsed = list::parse(text.as_bytes(), Separator::Comma, family, &mut assignment);
-    parsed.map_err(|mut error| {
-        error.line = 0;
-        Failure::Invalid(Shown(error).to_string().trim_start().to_owned())
+    parsed.map_err(|error| {
+        // Arguments have no lines.
+        let without_line = ParseError { line: 0, ..error };
+        Failure::Invalid(without_line.to_string())
     })?;
     if assignment.is_unassigned() {
         let wildcard = addresses::wildcard(family);
@@ -134,9 +135,10 @@ impl Target<'_> {
         let file = self.cgroup.own_file(self.directory, FileName::List(family));
         let mut disk = Disk::default();
         // A mistake in it is found with the levels.
-        let Ok(Some(text)) = disk.read(&file) else {
+        if disk.read(&file) != Ok(true) {
             return Ok(None);
-        };
+        }
+        let text = disk.text();
         let mut assignment = Assignment::UNASSIGNED;
         match list::parse(text, Separator::Line, family, &mut assignment) {
             Ok(()) if !assignment.is_unassigned() => Err(Failure::NotPermitted(format!(
@@ -182,6 +184,7 @@ impl Target<'_> {
             disk: Disk::default(),
             depth: self.cgroup.depth(),
             new,
+            text: None,
         };
         let as_it_would_be = reader.read(&given, &mut would_be, |_, _| ());
         as_it_would_be.map_err(|error| Failure::NotPermitted(error.to_string()))
@@ -194,21 +197,27 @@ struct WouldBe<'a> {
     /// The level of the new ones.
     depth: usize,
     new: &'a [NewFile],
+    /// The text of the last file, if it is a new one.
+    text: Option<&'a str>,
 }
 
 impl Files for WouldBe<'_> {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let new = self.new.iter().find(|new| new.name == file.name);
-        let Some(new) = new.filter(|_| file.depth == self.depth) else {
-            return self.disk.read(file);
-        };
-        if new.text.len() >= file.name.limit() as usize {
-            return Err(FileProblem::TooLarge);
+        let new = new.filter(|_| file.depth == self.depth);
+        self.text = new.map(|new| &*new.text);
+        match self.text {
+            None => self.disk.read(file),
+            Some(text) if text.len() >= file.name.limit() as usize => Err(FileProblem::TooLarge),
+            Some(_) => Ok(true),
         }
-        Ok(Some(new.text.as_bytes()))
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+    fn text(&self) -> &[u8] {
+        self.text.map_or(self.disk.text(), str::as_bytes)
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         // Missing directories down to the new files' are going to be made.
         Ok(self.disk.has_directory(file)? || file.depth <= self.depth)
     }

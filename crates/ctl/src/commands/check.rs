@@ -14,7 +14,7 @@ use ipaddr_host::level_files::Disk;
 use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_host::settings;
 use ipaddr_host::tree::{self, LevelDirectory};
-use ipaddr_policy::levels::{BadDirectory, BadFile, FileName, Files, LevelFile, Levels};
+use ipaddr_policy::levels::{Error, FileName, Files, Kind, LevelFile, Levels, Place};
 use ipaddr_policy::text::Shown;
 use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Family, Policy};
@@ -133,7 +133,7 @@ impl Check {
         for (name, slot) in FileName::ALL.into_iter().zip(&mut level.texts) {
             if found.has(name.as_str()) {
                 let file = found.cgroup.own_file(directory, name);
-                *slot = self.file(&file, &found.path.join(name.as_str()))?;
+                *slot = self.file(file, &found.path.join(name.as_str()))?;
             }
         }
         level.has_mistake |= self.report.mistakes > mistakes_before;
@@ -155,7 +155,10 @@ impl Check {
         let file = cgroup.own_file(directory, FileName::Rules);
         match self.disk.has_directory(&file) {
             Ok(_) => Ok(()),
-            Err(problem) => self.report.mistake(Shown(BadDirectory(file, problem))),
+            Err(problem) => {
+                let place = Place::Directory(file);
+                self.report.mistake(Error::unusable(place, problem))
+            }
         }
     }
 
@@ -174,12 +177,13 @@ impl Check {
     }
 
     /// The text of a file, if it can be used; reports what is wrong with it by itself.
-    fn file(&mut self, file: &LevelFile<'_>, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-        let text = match self.disk.read(file) {
-            Ok(None) => return Ok(None),
-            Ok(Some(text)) => text.to_vec(),
+    fn file(&mut self, file: LevelFile<&[u8]>, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+        let text = match self.disk.read(&file) {
+            Ok(false) => return Ok(None),
+            Ok(true) => self.disk.text().to_vec(),
             Err(problem) => {
-                self.report.mistake(Shown(BadFile(*file, problem)))?;
+                let mistake = Error::unusable(Place::File(file), problem);
+                self.report.mistake(mistake)?;
                 return Ok(None);
             }
         };
@@ -207,17 +211,11 @@ impl Check {
         let texts = self.levels[depth].texts.clone();
         for ((index, name), text) in FileName::ALL.into_iter().enumerate().zip(&texts) {
             let Some(text) = text else { continue };
-            let prefix = format!("{}:", Shown(cgroup.own_file(directory, name)));
             let found = mistakes::each(text, |text, _| {
                 self.levels[depth].texts[index] = Some(text.to_vec());
-                let message = self.read(directory, cgroup, |_, _| ()).err()?.to_string();
+                let mistake = self.read(directory, cgroup, |_, _| ()).err()?;
                 // Not what a list lacks without the lines that were in conflict.
-                let (line, why) = message.strip_prefix(&prefix)?.split_once(": ")?;
-                let line = line
-                    .parse()
-                    .ok()
-                    .filter(|_| why.contains(" is outside what "))?;
-                Some((line, message))
+                is_conflict(&mistake, depth, name).then_some(mistake)
             });
             for mistake in &found {
                 self.report.mistake(mistake)?;
@@ -280,19 +278,26 @@ impl Check {
         cgroup: &CgroupPath,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, UnusablePolicy> {
-        let mut texts = Texts(&self.levels);
+        let mut texts = Texts(&self.levels, &[]);
         self.reader.read(&cgroup.given(directory), &mut texts, then)
     }
 }
 
-/// The levels that have been read.
-struct Texts<'a>(&'a [Level]);
+/// Whether a file of the level asks for what the levels around it don't allow.
+fn is_conflict(mistake: &Error<Vec<u8>>, depth: usize, name: FileName) -> bool {
+    let is_of_file = |file: &LevelFile<_>| (file.depth, file.name) == (depth, name);
+    matches!(&mistake.place, Place::File(file) if is_of_file(file))
+        && matches!(mistake.kind, Kind::Outside { .. })
+}
+
+/// The levels that have been read, and the text of the file that was read last.
+struct Texts<'a>(&'a [Level], &'a [u8]);
 
 impl Files for Texts<'_> {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let [ipv4, ipv6, rules] = match self.0.get(file.depth) {
             Some(level) => &level.texts,
-            None => return Ok(None),
+            None => return Ok(false),
         };
         let has_rules = self.0.last().is_some_and(|own| own.texts[2].is_some());
         let text = match file.name {
@@ -300,13 +305,60 @@ impl Files for Texts<'_> {
             FileName::List(Family::Ipv6) => ipv6,
             // Those around it have been read with their own levels; with no more rules than
             // there it comes to the same, and to much time in a big tree.
-            FileName::Rules if !has_rules => return Ok(None),
+            FileName::Rules if !has_rules => return Ok(false),
             FileName::Rules => rules,
         };
-        Ok(text.as_deref())
+        self.1 = text.as_deref().unwrap_or(&[]);
+        Ok(text.is_some())
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+    fn text(&self) -> &[u8] {
+        self.1
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         Ok(file.depth < self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipaddr_policy::list::Problem;
+
+    use super::*;
+
+    /// A conflict is told by its fields, whatever its message says.
+    #[test]
+    fn what_is_a_conflict() {
+        let cgroup = CgroupPath::parse(b"/web/a").expect("it is a path");
+        let directory = Path::new("/etc/ipaddr");
+        let own = FileName::List(Family::Ipv4);
+        let file = |depth, name| cgroup.file(directory, depth, name);
+        let outside = Kind::Outside {
+            address: [127, 0, 0, 6].into(),
+            limit: Place::File(file(0, own)),
+            limit_line: 1,
+        };
+        let lacks = Kind::List {
+            entry: &b" is outside what "[..],
+            family: Family::Ipv4,
+            problem: Problem::Syntax,
+        };
+        for (place, kind, expected) in [
+            (Place::File(file(2, own)), outside, true),
+            (Place::File(file(1, own)), outside, false),
+            (Place::File(file(2, FileName::Rules)), outside, false),
+            (Place::Directory(file(2, own)), outside, false),
+            (Place::Variable(Family::Ipv4), outside, false),
+            (Place::File(file(2, own)), lacks, false),
+        ] {
+            let mistake = Error {
+                place,
+                line: 1,
+                kind,
+            };
+            let mistake = mistake.map(<[u8]>::to_vec);
+            assert_eq!(is_conflict(&mistake, 2, own), expected, "{mistake}");
+        }
     }
 }

@@ -219,11 +219,7 @@ impl Question {
 /// `IPv4: 10.0.0.5, by /etc/ipaddr/web/ipaddr.ipv4:1`
 fn assignment(policy: &Policy<'_>, levels: &Levels<'_, '_>, family: Family) -> String {
     let assignment = policy.family(family);
-    let [ipv4, ipv6] = levels.limits;
-    let place = match family {
-        Family::Ipv4 => ipv4,
-        Family::Ipv6 => ipv6,
-    };
+    let place = *levels.limits.get(family);
     let summary = Summary(assignment, family);
     let by = addresses::origin(assignment, place).map(|origin| format!(", by {origin}"));
     format!("{}: {summary}{}", family.name(), by.unwrap_or_default())

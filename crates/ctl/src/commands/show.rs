@@ -9,9 +9,9 @@ use ipaddr_host::library::Library;
 use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_host::subject::{Running, Subject};
 use ipaddr_policy::latch::Latch;
-use ipaddr_policy::levels::{FileName, Levels, Place};
+use ipaddr_policy::levels::{FileName, Levels};
 use ipaddr_policy::text::{Printable, Shown};
-use ipaddr_policy::{Assignment, Family, Policy};
+use ipaddr_policy::{Assignment, Family, PerFamily, Policy};
 use serde_json::{Value, json};
 
 use crate::addresses::{self, Summary};
@@ -47,7 +47,7 @@ pub fn run(
     effective?;
     if !as_json && let Some(latch) = subject.latch() {
         let anew = subject.read_anew(&mut reader, |policy, _| Shown(Latch(policy)).to_string());
-        if anew.as_deref().map(str::as_bytes) != Ok(latch) {
+        if !anew.is_ok_and(|anew| anew.as_bytes() == latch) {
             let mut out = anstream::stdout().lock();
             writeln!(
                 out,
@@ -60,21 +60,18 @@ pub fn run(
 
 /// The policy that results from all levels.
 struct Effective {
-    families: [(Assignment, Option<String>); 2],
+    families: PerFamily<(Assignment, Option<String>)>,
 }
-
-const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
 impl Effective {
     fn new(policy: &Policy<'_>, levels: &Levels<'_, '_>) -> Self {
-        let [ipv4, ipv6] = levels.limits;
-        let family = |family, limit: Option<Place<'_>>| {
+        let family = |family| {
             let assignment = policy.family(family).clone();
-            let from = addresses::origin(&assignment, limit);
+            let from = addresses::origin(&assignment, *levels.limits.get(family));
             (assignment, from)
         };
         Self {
-            families: [family(Family::Ipv4, ipv4), family(Family::Ipv6, ipv6)],
+            families: PerFamily::of(family),
         }
     }
 }
@@ -86,8 +83,9 @@ fn print_text(subject: &Subject, effective: Option<&Effective>) -> io::Result<()
     }
     writeln!(out, "cgroup {}", subject.cgroup)?;
     let files = LevelText::of(subject);
-    for (index, family) in FAMILIES.into_iter().enumerate() {
-        if let Some((assignment, from)) = effective.map(|effective| &effective.families[index]) {
+    for family in Family::ALL {
+        let effective = effective.map(|effective| effective.families.get(family));
+        if let Some((assignment, from)) = effective {
             write!(out, "{}: {}", family.name(), Summary(assignment, family))?;
             match from {
                 Some(from) => writeln!(out, ", by {from}")?,
@@ -163,9 +161,9 @@ fn print_json(subject: &Subject, effective: Result<&Effective, &UnusablePolicy>)
     });
     match effective {
         Ok(effective) => {
-            let [ipv4, ipv6] = &effective.families;
-            value["ipv4"] = family_json(Family::Ipv4, ipv4);
-            value["ipv6"] = family_json(Family::Ipv6, ipv6);
+            let families = &effective.families;
+            value["ipv4"] = family_json(Family::Ipv4, &families.ipv4);
+            value["ipv6"] = family_json(Family::Ipv6, &families.ipv6);
         }
         Err(mistake) => value["mistake"] = json!(mistake.to_string()),
     }

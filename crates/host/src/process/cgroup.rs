@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ipaddr_policy::cgroup;
-use ipaddr_policy::text::Shown;
 
 use super::Process;
 use crate::cgroup_path::{CgroupPath, CgroupPathError};
@@ -25,27 +24,11 @@ pub enum CgroupError {
     },
 }
 
-/// What is wrong with `/proc/PID/cgroup`, see [`cgroup::CgroupError`].
+/// What is wrong with `/proc/PID/cgroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// No line names a hierarchy.
-    NoHierarchy,
-    /// No cgroup v1 hierarchy has this controller.
-    NoController(Vec<u8>),
-    /// A path leads out of the cgroup namespace.
-    Outside {
-        /// The line, from 1.
-        line: u32,
-        /// The path.
-        path: Vec<u8>,
-    },
-    /// A line isn't `ID:CONTROLLERS:/PATH`.
-    Malformed {
-        /// The line, from 1.
-        line: u32,
-        /// Its text.
-        text: Vec<u8>,
-    },
+    /// What the library finds wrong with it too.
+    File(cgroup::CgroupError<Vec<u8>>),
     /// A path that is none of a cgroup.
     Path(CgroupPathError),
 }
@@ -66,37 +49,18 @@ impl Process {
 }
 
 fn decide(text: &[u8], controller: Option<&[u8]>) -> Result<CgroupPath, Problem> {
-    CgroupPath::parse(cgroup::path(text, controller)?).map_err(Problem::Path)
-}
-
-impl From<cgroup::CgroupError<'_>> for Problem {
-    fn from(error: cgroup::CgroupError<'_>) -> Self {
-        match error {
-            cgroup::CgroupError::NoHierarchy => Self::NoHierarchy,
-            cgroup::CgroupError::NoController(name) => Self::NoController(name.to_vec()),
-            cgroup::CgroupError::Outside { line, path } => Self::Outside {
-                line,
-                path: path.to_vec(),
-            },
-            cgroup::CgroupError::Malformed { line, text } => Self::Malformed {
-                line,
-                text: text.to_vec(),
-            },
-        }
-    }
+    let path = cgroup::path(text, controller);
+    let path = path.map_err(|error| Problem::File(error.map(<[u8]>::to_vec)))?;
+    CgroupPath::parse(path).map_err(Problem::Path)
 }
 
 impl fmt::Display for Problem {
-    /// What comes behind `PATH:`, as the library says it.
+    /// Without the file's name, as the library says it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let error = match self {
-            Self::NoHierarchy => cgroup::CgroupError::NoHierarchy,
-            Self::NoController(name) => cgroup::CgroupError::NoController(name),
-            &Self::Outside { line, ref path } => cgroup::CgroupError::Outside { line, path },
-            &Self::Malformed { line, ref text } => cgroup::CgroupError::Malformed { line, text },
-            Self::Path(error) => return write!(f, " {error}"),
-        };
-        Shown(error).fmt(f)
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Path(error) => error.fmt(f),
+        }
     }
 }
 
@@ -104,7 +68,13 @@ impl fmt::Display for CgroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(unreadable) => unreadable.fmt(f),
-            Self::Undecided { path, problem } => write!(f, "{}:{problem}", path.display()),
+            Self::Undecided { path, problem } => {
+                let separator = match problem {
+                    Problem::File(error) => error.separator(),
+                    Problem::Path(_) => ": ",
+                };
+                write!(f, "{}{separator}{problem}", path.display())
+            }
         }
     }
 }
@@ -129,7 +99,8 @@ mod tests {
         assert_eq!(decided(None).as_deref(), Ok("/web/a"));
         assert_eq!(decided(Some(b"cpu")).as_deref(), Ok("/pod"));
         let problem = decided(Some(b"net_cls")).expect_err("there is no such controller");
-        assert_eq!(problem, Problem::NoController(b"net_cls".to_vec()));
+        let expected = cgroup::CgroupError::NoController(b"net_cls".to_vec());
+        assert_eq!(problem, Problem::File(expected));
     }
 
     #[test]

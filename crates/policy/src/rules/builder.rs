@@ -3,24 +3,13 @@
 use core::net::IpAddr;
 
 use super::chain::Chain;
+use super::error::RuleProblem;
 use super::index::{self, Entry};
 use super::memory::{Memory, RuleFile};
 use super::rule::{By, PortRange, Rule};
 use super::set::RuleSet;
 use super::span::Span;
 use crate::text::{Sink, Text};
-
-/// What there is no memory for.
-pub(super) const TOO_MANY: &str =
-    "is one too many: expected fewer rules, addresses or ports in all";
-
-/// There is no memory for a file of rules.
-pub(super) enum NoRoom {
-    /// For its index.
-    Rules,
-    /// For one more file.
-    Files,
-}
 
 /// Reads the files of all levels, from the root inward.
 #[derive(Debug)]
@@ -59,23 +48,25 @@ impl<'r> Builder<'r> {
         self.rules
     }
 
-    /// Keeps a file whose rules have been pushed, from number `start` on.
+    /// Keeps a file whose rules have been pushed, from number `start` on, unless there is no memory
+    /// for its index or for one more file.
     pub(super) fn push_file(
         &mut self,
         name: &impl Text,
         mut file: RuleFile,
         start: u32,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<(), RuleProblem> {
         file.rules = Span {
             start,
             end: self.rules,
         };
         if file.rules.len() >= index::LEAST_RULES {
-            self.build_index(&mut file).ok_or(NoRoom::Rules)?;
+            self.build_index(&mut file).ok_or(RuleProblem::TooMany)?;
         }
         // What of a file's name is cut off is missing in messages only.
         file.name = self.keep_name(name).0;
-        *self.memory.files.get_mut(self.files).ok_or(NoRoom::Files)? = file;
+        let slot = self.memory.files.get_mut(self.files);
+        *slot.ok_or(RuleProblem::TooManyFiles)? = file;
         self.files += 1;
         Ok(())
     }

@@ -42,7 +42,7 @@ mod words;
 
 pub use builder::Builder;
 pub use chain::{Chain, Ends, Protocol, Target};
-pub use error::RuleError;
+pub use error::{RuleError, RuleProblem};
 pub use memory::{Memory, RuleFile};
 pub use rule::{PortRange, Rule};
 pub use set::{Decision, Place, RuleSet};

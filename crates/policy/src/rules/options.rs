@@ -4,9 +4,8 @@ use core::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::builder::TOO_MANY;
 use super::chain::Chain;
-use super::error::RuleError;
+use super::error::{RuleError, RuleProblem};
 use super::reader::Reader;
 use super::rule::{Addresses, Families, Jump, PortRange, Ports, Protocols, Rule, key};
 use super::span::Span;
@@ -35,9 +34,9 @@ const REJECT_WITH: [(&str, i32); 4] = [
 /// The most ports that `-m multiport` takes, a range counted as two.
 const MULTIPORT_MAX: usize = 15;
 
-impl Reader<'_, '_> {
+impl<'a> Reader<'a, '_, '_> {
     /// `-A`: the rest of the line.
-    pub fn read_rule<'a>(&mut self, mut words: Words<'a>) -> Result<(), RuleError<'a>> {
+    pub fn read_rule(&mut self, mut words: Words<'a>) -> Result<(), RuleError<'a>> {
         let name = self.expect(&mut words, "expected a chain: BIND, CONNECT or ACCEPT")?;
         let chain = self.chain(name.text)?;
         let mut rule = RuleWords {
@@ -48,8 +47,8 @@ impl Reader<'_, '_> {
                 chain,
                 ..Rule::EMPTY
             },
-            is_multiport: false,
-            is_commented: false,
+            multiport: None,
+            comment: None,
             has_comment: false,
             source: None,
             destination: None,
@@ -73,7 +72,7 @@ impl Reader<'_, '_> {
         self.push(&rule)
     }
 
-    fn read_option<'a>(
+    fn read_option(
         &mut self,
         rule: &mut RuleWords<'a>,
         option: &'a [u8],
@@ -120,7 +119,8 @@ impl Reader<'_, '_> {
             _ if negated => return Err(self.error(option, "can't have ! before it")),
             b"-m" | b"--match" => self.read_match(rule, words)?,
             b"--comment" => {
-                self.allow(option, rule.is_commented, "expected -m comment before it")?;
+                let is_commented = rule.comment.is_some();
+                self.allow(option, is_commented, "expected -m comment before it")?;
                 let comment = self.expect(words, "expected the comment's text")?.text;
                 let fits = comment.len() < 256;
                 self.allow(comment, fits, "is too long: expected at most 255 bytes")?;
@@ -129,10 +129,10 @@ impl Reader<'_, '_> {
             b"-j" | b"--jump" => {
                 self.once(option, rule.jump.is_none())?;
                 let target = self.expect(words, NO_TARGET)?.text;
-                rule.jump = Some(self.jump(rule, target)?);
+                rule.jump = Some((self.jump(rule, target)?, target));
             }
             b"--reject-with" => {
-                let rejects = rule.jump == Some(Jump::Reject);
+                let rejects = rule.jumps(Jump::Reject);
                 self.allow(option, rejects, "expected -j REJECT before it")?;
                 let has_caller = rule.chain != Chain::Accept;
                 self.allow(
@@ -143,7 +143,7 @@ impl Reader<'_, '_> {
                 rule.rule.errno = self.errno(words)?;
             }
             b"--to-source" => {
-                let snat = rule.jump == Some(Jump::Snat);
+                let snat = rule.jumps(Jump::Snat);
                 self.allow(option, snat, "expected -j SNAT before it")?;
                 self.once(option, rule.to_source.is_none())?;
                 rule.to_source = Some(self.to_source(words)?);
@@ -154,17 +154,17 @@ impl Reader<'_, '_> {
     }
 
     /// The chain knows where packets come from.
-    fn allow_source<'a>(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
+    fn allow_source(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
         self.allow(option, chain != Chain::Connect, NO_LOCAL_END)
     }
 
     /// The chain knows where packets go to.
-    fn allow_destination<'a>(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
+    fn allow_destination(&self, option: &'a [u8], chain: Chain) -> Result<(), RuleError<'a>> {
         self.allow(option, chain != Chain::Bind, NO_REMOTE_END)
     }
 
     /// `-m`: what it names must be something whose options are known.
-    fn read_match<'a>(
+    fn read_match(
         &self,
         rule: &mut RuleWords<'a>,
         words: &mut Words<'a>,
@@ -177,12 +177,11 @@ impl Reader<'_, '_> {
             b"tcp" => self.allow(name, is(Protocols::Tcp), "expected -p tcp before it"),
             b"udp" => self.allow(name, is(Protocols::Udp), "expected -p udp before it"),
             b"multiport" => {
-                let had_ports = !rule.is_multiport;
-                rule.is_multiport = true;
+                let had_ports = rule.multiport.replace(name).is_none();
                 self.allow(name, had_ports, NO_MULTIPORT)
             }
             b"comment" => {
-                rule.is_commented = true;
+                rule.comment = Some(name);
                 Ok(())
             }
             other => Err(self.error(
@@ -193,7 +192,7 @@ impl Reader<'_, '_> {
     }
 
     /// `-p`
-    fn protocols<'a>(&self, name: &'a [u8], negated: bool) -> Result<Protocols, RuleError<'a>> {
+    fn protocols(&self, name: &'a [u8], negated: bool) -> Result<Protocols, RuleError<'a>> {
         let is = |names: [&[u8]; 2]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
         Ok(match negated {
             false if is([b"tcp", b"6"]) => Protocols::Tcp,
@@ -206,7 +205,7 @@ impl Reader<'_, '_> {
     }
 
     /// `-s` or `-d`: networks, separated by commas.
-    fn networks<'a>(
+    fn networks(
         &self,
         words: &mut Words<'a>,
         negated: bool,
@@ -218,7 +217,7 @@ impl Reader<'_, '_> {
         Ok(Networks { text, negated })
     }
 
-    fn network<'a>(&self, text: &'a [u8]) -> Result<IpNet, RuleError<'a>> {
+    fn network(&self, text: &'a [u8]) -> Result<IpNet, RuleError<'a>> {
         let expected = match network(text) {
             Ok(net) if !is_mapped(net.addr()) => return Ok(net),
             Ok(_) => "is IPv4: expected it written as that",
@@ -233,7 +232,7 @@ impl Reader<'_, '_> {
     }
 
     /// `--sport` or `--dport`.
-    fn port<'a>(
+    fn port(
         &mut self,
         rule: &RuleWords<'a>,
         option: &'a [u8],
@@ -265,16 +264,16 @@ impl Reader<'_, '_> {
     }
 
     /// `--sports` or `--dports`.
-    fn multiport<'a>(
+    fn multiport(
         &mut self,
         rule: &mut RuleWords<'a>,
         option: &'a [u8],
         negated: bool,
         words: &mut Words<'a>,
     ) -> Result<Ports, RuleError<'a>> {
-        self.allow(option, rule.is_multiport, "expected -m multiport before it")?;
         // One -m takes one list.
-        rule.is_multiport = false;
+        let is_multiport = rule.multiport.take().is_some();
+        self.allow(option, is_multiport, "expected -m multiport before it")?;
         let has_ports = rule.has_ports();
         self.allow(option, has_ports, "expected -p tcp or -p udp before it")?;
         let text = self
@@ -299,7 +298,7 @@ impl Reader<'_, '_> {
         Ok(self.ports_from(start, negated))
     }
 
-    fn push_range<'a>(
+    fn push_range(
         &mut self,
         text: &'a [u8],
         range: Option<PortRange>,
@@ -310,7 +309,7 @@ impl Reader<'_, '_> {
             .ok_or(self.error(text, expected))?;
         self.builder
             .push_ports(range)
-            .ok_or(self.error(text, TOO_MANY))
+            .ok_or(self.fault(text, RuleProblem::TooMany))
     }
 
     const fn ports_from(&self, start: u32, negated: bool) -> Ports {
@@ -324,7 +323,7 @@ impl Reader<'_, '_> {
     }
 
     /// `-j`
-    fn jump<'a>(&self, rule: &mut RuleWords<'a>, name: &'a [u8]) -> Result<Jump, RuleError<'a>> {
+    fn jump(&self, rule: &mut RuleWords<'a>, name: &'a [u8]) -> Result<Jump, RuleError<'a>> {
         match name {
             b"ACCEPT" => Ok(Jump::Accept),
             b"REJECT" => {
@@ -338,7 +337,7 @@ impl Reader<'_, '_> {
     }
 
     /// `--reject-with`
-    fn errno<'a>(&self, words: &mut Words<'a>) -> Result<i32, RuleError<'a>> {
+    fn errno(&self, words: &mut Words<'a>) -> Result<i32, RuleError<'a>> {
         let expected = "expected eperm, eacces, econnrefused or enetunreach";
         let name = self.expect(words, expected)?.text;
         REJECT_WITH
@@ -349,7 +348,7 @@ impl Reader<'_, '_> {
     }
 
     /// `--to-source`
-    fn to_source<'a>(&self, words: &mut Words<'a>) -> Result<IpAddr, RuleError<'a>> {
+    fn to_source(&self, words: &mut Words<'a>) -> Result<IpAddr, RuleError<'a>> {
         let expected = "expected one address, without a port: it is the source of a connection";
         let text = self.expect(words, expected)?.text;
         crate::address::parse(text)
@@ -359,18 +358,22 @@ impl Reader<'_, '_> {
     }
 
     /// A rule that has been read to its end: one for each pair of its addresses.
-    fn push<'a>(&mut self, words: &RuleWords<'a>) -> Result<(), RuleError<'a>> {
-        let Some(jump) = words.jump else {
+    fn push(&mut self, words: &RuleWords<'a>) -> Result<(), RuleError<'a>> {
+        let Some((jump, target)) = words.jump else {
             return Err(self.error(b"", NO_TARGET_GIVEN));
         };
-        self.allow(b"multiport", !words.is_multiport, NO_MULTIPORT)?;
-        if words.is_commented && !words.has_comment {
-            return Err(self.error(b"comment", "expected --comment behind it"));
+        if let Some(name) = words.multiport {
+            return Err(self.error(name, NO_MULTIPORT));
+        }
+        if let Some(name) = words.comment
+            && !words.has_comment
+        {
+            return Err(self.error(name, "expected --comment behind it"));
         }
         let mut rule = words.rule;
         rule.jump = jump;
         let to_source = match (jump, words.to_source) {
-            (Jump::Snat, None) => return Err(self.error(b"SNAT", "expected --to-source behind it")),
+            (Jump::Snat, None) => return Err(self.error(target, "expected --to-source behind it")),
             (_, to_source) => to_source,
         };
         if let Some(address) = to_source {
@@ -387,14 +390,14 @@ impl Reader<'_, '_> {
                     Some(Family::Ipv6) => Families::Ipv6,
                 };
                 let kept = self.keep(rule);
-                kept.ok_or(self.error(words.chain_name, TOO_MANY))?;
+                kept.ok_or(self.fault(words.chain_name, RuleProblem::TooMany))?;
             }
         }
         Ok(())
     }
 
     /// One network as a rule has it; all of a rule have to be of one family.
-    fn addresses<'a>(
+    fn addresses(
         &self,
         one: Option<(&'a [u8], bool)>,
         family: &mut Option<Family>,
@@ -430,20 +433,26 @@ impl Reader<'_, '_> {
 struct RuleWords<'a> {
     chain_name: &'a [u8],
     chain: Chain,
-    /// What is known of it so far, but for what stands below.
+    /// What is known of it so far, but for the fields below.
     rule: Rule,
     has_protocol: bool,
-    /// Whether `-m multiport` has been read, and not yet its ports.
-    is_multiport: bool,
-    is_commented: bool,
+    /// The name of `-m multiport`, until its ports have been read.
+    multiport: Option<&'a [u8]>,
+    /// The name of `-m comment`.
+    comment: Option<&'a [u8]>,
     has_comment: bool,
     source: Option<Networks<'a>>,
     destination: Option<Networks<'a>>,
-    jump: Option<Jump>,
+    /// The target, and its name.
+    jump: Option<(Jump, &'a [u8])>,
     to_source: Option<IpAddr>,
 }
 
 impl RuleWords<'_> {
+    fn jumps(&self, to: Jump) -> bool {
+        self.jump.is_some_and(|(jump, _)| jump == to)
+    }
+
     /// Whether its protocol is one that has ports.
     const fn has_ports(&self) -> bool {
         matches!(self.rule.protocols, Protocols::Tcp | Protocols::Udp)

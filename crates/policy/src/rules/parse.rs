@@ -3,14 +3,12 @@
 //! What iptables has and this has not is a mistake, never passed over. The table's header may be
 //! left out, and with it COMMIT.
 
-use super::builder::{Builder, NoRoom, TOO_MANY};
-use super::error::RuleError;
+use super::builder::Builder;
+use super::error::{RuleError, RuleProblem};
 use super::memory::RuleFile;
 use super::reader::{Reader, Table};
 use super::words::Words;
 use crate::text::Text;
-
-const TOO_MANY_FILES: &str = "is one too many: expected fewer levels with rules";
 
 impl Builder<'_> {
     /// Reads the next file, which messages call `name`.
@@ -21,13 +19,10 @@ impl Builder<'_> {
         let start = self.rules();
         let file = read(self, text)?;
         self.push_file(name, file, start)
-            .map_err(|no_room| RuleError {
+            .map_err(|problem| RuleError {
                 line: 0,
                 word: b"",
-                problem: match no_room {
-                    NoRoom::Rules => TOO_MANY,
-                    NoRoom::Files => TOO_MANY_FILES,
-                },
+                problem,
             })
     }
 }
@@ -48,29 +43,26 @@ fn read<'a>(builder: &mut Builder<'_>, text: &'a [u8]) -> Result<RuleFile, RuleE
     Ok(reader.file)
 }
 
-impl Reader<'_, '_> {
-    fn read<'a>(&mut self, text: &'a [u8]) -> Result<(), RuleError<'a>> {
+impl<'a> Reader<'a, '_, '_> {
+    fn read(&mut self, text: &'a [u8]) -> Result<(), RuleError<'a>> {
         for line in text.split(|&byte| byte == b'\n') {
             self.line += 1;
             if line.first() != Some(&b'#') {
                 self.read_line(line)?;
             }
         }
-        if let Table::Open(header) = self.table {
-            self.line = header;
-            return Err(self.error(b"*filter", "expected COMMIT at the table's end"));
+        if let Table::Open { line, header } = self.table {
+            self.line = line;
+            return Err(self.fault(header, RuleProblem::NoCommit));
         }
         if self.says_something {
             return Ok(());
         }
         self.line = 0;
-        Err(self.error(
-            b"",
-            "holds no rule: expected a line like -A BIND -p tcp --sport 8000:8999 -j ACCEPT",
-        ))
+        Err(self.fault(b"", RuleProblem::Empty))
     }
 
-    fn read_line<'a>(&mut self, line: &'a [u8]) -> Result<(), RuleError<'a>> {
+    fn read_line(&mut self, line: &'a [u8]) -> Result<(), RuleError<'a>> {
         let mut words = Words::of(line);
         let Some(mut first) = self.next(&mut words)? else {
             return Ok(());
@@ -91,11 +83,11 @@ impl Reader<'_, '_> {
             _ => {}
         }
         match first.text {
-            b"COMMIT" if matches!(self.table, Table::Open(_)) => {
+            b"COMMIT" if matches!(self.table, Table::Open { .. }) => {
                 self.table = Table::Committed;
                 self.expect_end(words)
             }
-            b"COMMIT" => Err(self.error(first.text, "expected *filter before it, or no COMMIT")),
+            b"COMMIT" => Err(self.fault(first.text, RuleProblem::NoHeader)),
             b"-A" | b"--append" => self.read_rule(words),
             other => Err(self.error(
                 other,
@@ -104,23 +96,22 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn read_table<'a>(&mut self, name: &'a [u8], words: Words<'a>) -> Result<(), RuleError<'a>> {
+    fn read_table(&mut self, name: &'a [u8], words: Words<'a>) -> Result<(), RuleError<'a>> {
         if name != b"*filter" {
             return Err(self.error(name, "expected the table filter"));
         }
         if self.says_something || self.table != Table::None {
             return Err(self.error(name, "expected one table, its header before all rules"));
         }
-        self.table = Table::Open(self.line);
+        self.table = Table::Open {
+            line: self.line,
+            header: name,
+        };
         self.expect_end(words)
     }
 
     /// `:CHAIN POLICY [PACKETS:BYTES]`
-    fn read_policy<'a>(
-        &mut self,
-        word: &'a [u8],
-        mut words: Words<'a>,
-    ) -> Result<(), RuleError<'a>> {
+    fn read_policy(&mut self, word: &'a [u8], mut words: Words<'a>) -> Result<(), RuleError<'a>> {
         let chain = self.chain(word.get(1..).unwrap_or(&[]))?;
         let expected = "expected the chain's policy, ACCEPT or DROP";
         let policy = self.expect(&mut words, expected)?.text;
@@ -141,7 +132,7 @@ impl Reader<'_, '_> {
     }
 
     /// `[PACKETS:BYTES]`
-    fn check_counters<'a>(&self, word: &'a [u8]) -> Result<(), RuleError<'a>> {
+    fn check_counters(&self, word: &'a [u8]) -> Result<(), RuleError<'a>> {
         let inner = word
             .strip_prefix(b"[")
             .and_then(|word| word.strip_suffix(b"]"));
@@ -156,7 +147,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn expect_end<'a>(&self, mut words: Words<'a>) -> Result<(), RuleError<'a>> {
+    fn expect_end(&self, mut words: Words<'a>) -> Result<(), RuleError<'a>> {
         match self.next(&mut words)? {
             None => Ok(()),
             Some(word) => Err(self.error(word.text, "expected the line's end")),

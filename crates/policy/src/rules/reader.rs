@@ -2,45 +2,52 @@
 
 use super::builder::Builder;
 use super::chain::Chain;
-use super::error::RuleError;
+use super::error::{RuleError, RuleProblem};
 use super::memory::RuleFile;
 use super::words::{BadQuote, Word, Words};
 
-/// The table's header: rules stand in one, or the file has none.
+/// The table: all rules are in one, or the file has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
+pub(super) enum Table<'a> {
+    /// None yet.
     None,
-    /// In this line.
-    Open(u32),
+    /// One whose COMMIT is to come.
+    Open {
+        /// The line of its header, from 1.
+        line: u32,
+        /// Its header.
+        header: &'a [u8],
+    },
+    /// One that has ended.
     Committed,
 }
 
-/// What is known of a file while it is read.
-pub(super) struct Reader<'b, 'r> {
+/// What is known of a file while it is read; `'a` is its text's.
+pub(super) struct Reader<'a, 'b, 'r> {
     pub builder: &'b mut Builder<'r>,
     pub file: RuleFile,
-    pub table: Table,
+    pub table: Table<'a>,
     /// The line that is being read, from 1.
     pub line: u32,
     /// Whether there was a rule or a policy.
     pub says_something: bool,
 }
 
-impl Reader<'_, '_> {
-    pub fn chain<'a>(&self, name: &'a [u8]) -> Result<Chain, RuleError<'a>> {
+impl<'a> Reader<'a, '_, '_> {
+    pub fn chain(&self, name: &'a [u8]) -> Result<Chain, RuleError<'a>> {
         Chain::ALL
             .into_iter()
             .find(|chain| chain.name().as_bytes() == name)
             .ok_or(self.error(name, "expected a chain: BIND, CONNECT or ACCEPT"))
     }
 
-    pub fn next<'a>(&self, words: &mut Words<'a>) -> Result<Option<Word<'a>>, RuleError<'a>> {
+    pub fn next(&self, words: &mut Words<'a>) -> Result<Option<Word<'a>>, RuleError<'a>> {
         words.next().map_err(|BadQuote(text)| {
             self.error(text, "expected double quotes around a whole word, or none")
         })
     }
 
-    pub fn expect<'a>(
+    pub fn expect(
         &self,
         words: &mut Words<'a>,
         expected: &'static str,
@@ -48,11 +55,11 @@ impl Reader<'_, '_> {
         self.next(words)?.ok_or(self.error(b"", expected))
     }
 
-    pub fn once<'a>(&self, option: &'a [u8], is_first: bool) -> Result<(), RuleError<'a>> {
+    pub fn once(&self, option: &'a [u8], is_first: bool) -> Result<(), RuleError<'a>> {
         self.allow(option, is_first, "is given twice: expected one")
     }
 
-    pub fn allow<'a>(
+    pub fn allow(
         &self,
         word: &'a [u8],
         allowed: bool,
@@ -65,7 +72,11 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub const fn error<'a>(&self, word: &'a [u8], problem: &'static str) -> RuleError<'a> {
+    pub const fn error(&self, word: &'a [u8], expected: &'static str) -> RuleError<'a> {
+        self.fault(word, RuleProblem::Syntax(expected))
+    }
+
+    pub const fn fault(&self, word: &'a [u8], problem: RuleProblem) -> RuleError<'a> {
         RuleError {
             line: self.line,
             word,

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use ipaddr_policy::latch::Latch;
-use ipaddr_policy::levels::{self, Files, Given, LevelFile, Mistakes, Unusable};
+use ipaddr_policy::levels::{self, Error, Files, Given, LevelFile};
 use ipaddr_policy::rules::index::Entry;
 use ipaddr_policy::rules::{Builder, Memory, PortRange, Rule, RuleFile, RuleSet};
-use ipaddr_policy::text::{Shown, Text};
+use ipaddr_policy::text::Shown;
 use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family, Policy};
 
@@ -29,7 +29,7 @@ pub fn rules(text: &str) -> Result<RuleSet<'static>, String> {
     let mut builder = builder(16 + 2 * text.lines().count());
     match builder.read(&"rules", text.as_bytes()) {
         Ok(()) => Ok(builder.finish(&"").expect("room for no name")),
-        Err(error) => Err(Shown(("rules:", error)).to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -46,56 +46,53 @@ impl Tree {
 
     /// The policy of a process in `cgroup` with these variables, or the message.
     pub fn policy(&self, cgroup: &str, given: Given<'_>) -> Result<Policy<'static>, String> {
+        self.read(cgroup, given).map_err(|error| error.to_string())
+    }
+
+    /// The policy of a process in `cgroup` with these variables.
+    pub fn read(
+        &self,
+        cgroup: &str,
+        given: Given<'_>,
+    ) -> Result<Policy<'static>, Box<Error<Vec<u8>>>> {
         let mut policy = Policy::UNASSIGNED;
         let mut level = Assignment::UNASSIGNED;
-        let said = Said::default();
         let given = Given {
             cgroup: Some((b"DIR", cgroup.as_bytes())),
             ..given
         };
-        let mut files = self.clone();
-        let read = levels::read(
-            &given,
-            &mut files,
-            &said,
-            &mut level,
-            &mut policy,
-            builder(256),
-        );
-        match read {
-            Ok(read) => {
-                policy.rules = read.rules.map(|rules| &*Box::leak(Box::new(rules)));
-                Ok(policy)
-            }
-            Err(Unusable) => Err(said.0.take()),
-        }
+        let mut files = Reading(self, b"");
+        let rules = builder(256);
+        let read = levels::read(&given, &mut files, &mut level, &mut policy, rules);
+        let read = read.map_err(|error| Box::new(error.map(<[u8]>::to_vec)))?;
+        policy.rules = read.rules.map(|rules| &*Box::leak(Box::new(rules)));
+        Ok(policy)
     }
 }
 
-impl Files for Tree {
-    fn read(&mut self, file: &LevelFile<'_>) -> Result<Option<&[u8]>, FileProblem> {
+/// A tree that is being read, and the text of the last file.
+struct Reading<'a>(&'a Tree, &'a [u8]);
+
+impl Files for Reading<'_> {
+    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let path = Shown(file).to_string();
         let path = path.strip_prefix("DIR/").expect("below the directory");
-        Ok(self.0.get(path).map(String::as_bytes))
+        let text = self.0.0.get(path);
+        self.1 = text.map_or(b"", String::as_bytes);
+        Ok(text.is_some())
     }
 
-    fn has_directory(&mut self, file: &LevelFile<'_>) -> Result<bool, FileProblem> {
+    fn text(&self) -> &[u8] {
+        self.1
+    }
+
+    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
         let file = Shown(file).to_string();
         let file = file.strip_prefix("DIR/").expect("below the directory");
-        let folder = file.strip_suffix(file.rsplit('/').next().expect("a name"));
-        let folder = folder.expect("its end");
-        let mut paths = self.0.keys();
-        Ok(folder.is_empty() || paths.any(|path| path.starts_with(folder)))
-    }
-}
-
-/// The last message.
-#[derive(Default)]
-struct Said(std::cell::RefCell<String>);
-
-impl Mistakes for Said {
-    fn take(&self, why: &impl Text) {
-        *self.0.borrow_mut() = Shown(why).to_string();
+        let directory = file.strip_suffix(file.rsplit('/').next().expect("a name"));
+        let directory = directory.expect("its end");
+        let mut paths = self.0.0.keys();
+        Ok(directory.is_empty() || paths.any(|path| path.starts_with(directory)))
     }
 }
 
