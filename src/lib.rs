@@ -23,12 +23,23 @@
 // std features of the crates that this one shares with the others, and there is only one panic
 // handler to a library.
 #![cfg_attr(not(debug_assertions), no_std)]
-#![warn(missing_docs)]
+#![deny(unsafe_code)]
 
+#[expect(
+    unsafe_code,
+    reason = "the entry code, and calls of functions found by name"
+)]
 mod abi;
+#[expect(unsafe_code, reason = "arguments are pointers of the program's")]
 mod hooks;
+#[expect(
+    unsafe_code,
+    reason = "the environment and the auxiliary vector are the program's memory"
+)]
 mod process;
+#[expect(unsafe_code, reason = "queries of sockets by way of libc")]
 mod socket;
+#[expect(unsafe_code, reason = "system calls")]
 mod sys;
 
 use sys::errno::{Errno, ThreadErrno};

@@ -8,6 +8,8 @@
 use core::ffi::{c_char, c_int};
 use core::ptr;
 
+use crate::sys::syscall::int;
+
 /// What the entry code has saved of a call, and loads again.
 #[repr(C, align(16))]
 pub struct Call {
@@ -26,10 +28,9 @@ impl Call {
         ptr::with_exposed_provenance(self.arguments[index])
     }
 
-    /// An argument that is an int: the upper half of the register is undefined.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+    /// An argument that is an int.
     pub const fn int(&self, index: usize) -> c_int {
-        self.arguments[index] as c_int
+        int(self.arguments[index])
     }
 
     /// An argument.

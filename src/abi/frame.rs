@@ -10,6 +10,7 @@ use ipaddr_policy::Family;
 use crate::abi::next::Next;
 use crate::socket::refusal::Refusal;
 use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::syscall::int;
 use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
 use ipaddr_socket::sockaddr::Sockaddr;
 
@@ -137,12 +138,6 @@ impl Frame {
     pub const fn result(&self, register: isize) -> c_int {
         int(register.cast_unsigned())
     }
-}
-
-/// An int in a register: the upper half is undefined.
-#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
-const fn int(register: usize) -> c_int {
-    register as c_int
 }
 
 /// Where the parts of a frame lie, for the entry code.

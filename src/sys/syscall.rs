@@ -40,6 +40,16 @@ pub const fn word(int: c_int) -> usize {
     int.cast_unsigned() as usize
 }
 
+/// The int in a register, the upper half of which is undefined.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the lower half is the int, with its sign"
+)]
+pub const fn int(register: usize) -> c_int {
+    register as c_int
+}
+
 /// getpid(2)
 pub fn pid() -> u32 {
     // SAFETY: getpid has no preconditions.

@@ -14,7 +14,6 @@
 //! `ipaddr-host` reads policy files, cgroups and processes; `ipaddr-policy` says what they mean, to the
 //! library too.
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 mod addresses;
 mod cli;

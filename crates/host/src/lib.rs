@@ -36,7 +36,6 @@
 //! # }
 //! ```
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod cgroup_path;
 pub mod error;

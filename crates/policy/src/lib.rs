@@ -21,7 +21,6 @@
 //! may call from a signal handler. So the sets have a fixed capacity and are filled in place.
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod address;
 pub mod cgroup;

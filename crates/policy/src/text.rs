@@ -81,8 +81,7 @@ impl Text for u32 {
             divisor /= 10;
         }
         while divisor > 0 {
-            // One decimal digit.
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(clippy::cast_possible_truncation, reason = "one decimal digit")]
             out.put(&[b'0' + (rest / divisor) as u8]);
             rest %= divisor;
             divisor /= 10;
@@ -197,7 +196,7 @@ macro_rules! tuples_are_text {
     ($(($($piece:ident)+))+) => {$(
         impl<$($piece: Text),+> Text for ($($piece,)+) {
             fn write(&self, out: &mut impl Sink) {
-                #[allow(non_snake_case)]
+                #[expect(non_snake_case, reason = "a piece has the name of its type")]
                 let ($($piece,)+) = self;
                 $($piece.write(out);)+
             }

@@ -76,7 +76,7 @@ fn loopback_is_for_the_other_family_too() {
 fn modes_whatever_the_umask() {
     let ctl = Ctl::new();
     let program = format!("umask 077; exec {PROGRAM} assign web/a 127.0.0.2");
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", &program]);
     // Even the directory is made.
     command.env("IPADDR_POLICY_DIR", ctl.path("later/ipaddr"));

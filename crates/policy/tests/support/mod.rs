@@ -1,7 +1,6 @@
 //! What the tests share: memory for rules, policy directories without files, and policies to compare.
 
-// Each test uses its part.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
 
