@@ -10,8 +10,8 @@ pub fn client(shim: &Shim, program: &str, arguments: &[&str]) -> Run {
     run
 }
 
-/// The path of a file of this folder.
+/// The path of a file of this directory, or with "" the directory's own.
 pub fn source(name: &str) -> String {
-    let folder = artifacts::workspace().join("shim-tests/tests/programs");
-    folder.join(name).to_str().expect("UTF-8").to_owned()
+    let directory = artifacts::workspace().join("shim-tests/tests/programs");
+    directory.join(name).to_str().expect("UTF-8").to_owned()
 }

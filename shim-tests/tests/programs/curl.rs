@@ -9,16 +9,6 @@ use crate::observer::Observer;
 use crate::ports::free_port;
 
 #[test]
-fn curl_connects_from_the_address() {
-    if !skip::command("curl") {
-        return;
-    }
-    let observer = Observer::start();
-    let run = client(&Shim::ipv4("127.77.1.1"), "curl", &["-sS", &observer.url()]);
-    run.says("from 127.77.1.1");
-}
-
-#[test]
 fn curl_keeps_a_port_that_it_asks_for() {
     if !skip::command("curl") {
         return;

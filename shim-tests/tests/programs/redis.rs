@@ -4,71 +4,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shim_tests::{PolicyDir, Shim, peer, skip};
-use tempfile::TempDir;
 
 use crate::command::client;
 use crate::ports::free_port;
-use crate::server::{REDIS, Server};
-
-/// Its default: `bind * -::*`, two sockets.
-#[test]
-fn redis_without_ipv6_assignment() {
-    if !skip::command("redis-server") || !skip::ipv6() {
-        return;
-    }
-    let mut redis = Redis::start(&Shim::ipv4("127.77.60.1"), &[]);
-    redis.server.listens_on(&["127.77.60.1", "::"]);
-    redis.server.answers_on("127.77.60.1", REDIS);
-    redis.server.answers_on("::1", REDIS);
-    redis.server.refuses_on(&["127.0.0.1", "127.77.60.2"]);
-}
-
-#[test]
-fn redis_with_ipv6_assignment() {
-    if !skip::command("redis-server") || !skip::ipv6() {
-        return;
-    }
-    let shim = Shim::ipv4("127.77.61.1").var("IPADDR_IPV6", "::1");
-    let mut redis = Redis::start(&shim, &[]);
-    redis.server.listens_on(&["127.77.61.1", "::1"]);
-    redis.server.answers_on("127.77.61.1", REDIS);
-    redis.server.answers_on("::1", REDIS);
-    redis.server.refuses_on(&["127.0.0.1", "127.77.61.2"]);
-}
-
-/// redis-server takes a missing IPv6 for granted, but not one that it may not use.
-#[test]
-fn redis_with_ipv6_forbidden() {
-    if !skip::command("redis-server") || !skip::ipv6() {
-        return;
-    }
-    let shim = Shim::ipv4("127.77.62.1").var("IPADDR_IPV6", "none");
-    let said = Redis::start(&shim, &[]).server.fails();
-    assert!(said.contains("bind: Operation not permitted"), "{said}");
-}
-
-#[test]
-fn redis_on_ipv4() {
-    if !skip::command("redis-server") {
-        return;
-    }
-    let shim = Shim::ipv4("127.77.63.1").var("IPADDR_IPV6", "none");
-    let mut redis = Redis::start(&shim, &["--bind", "*"]);
-    redis.server.listens_on(&["127.77.63.1"]);
-    redis.server.answers_on("127.77.63.1", REDIS);
-    redis
-        .server
-        .refuses_on(&["127.0.0.1", "127.77.63.2", "::1"]);
-}
+use crate::server::Server;
 
 #[test]
 fn redis_cli_connects_from_the_address() {
     if !skip::command("redis-server") || !skip::command("redis-cli") {
         return;
     }
-    let mut redis = Redis::start(&Shim::without(), &["--bind", "127.0.0.1"]);
-    redis.server.listens_on(&["127.0.0.1"]);
-    let port = redis.server.port().to_string();
+    let mut redis = server(&Shim::without(), &["--bind", "127.0.0.1"]);
+    redis.listens_on(&["127.0.0.1"]);
+    let port = redis.port().to_string();
     let arguments = ["-h", "127.0.0.1", "-p", &port, "client", "list"];
     let run = client(&Shim::ipv4("127.77.64.1"), "redis-cli", &arguments);
     assert_eq!(sources(&run.out), ["127.77.64.1"]);
@@ -80,24 +28,24 @@ fn redis_replica_connects_from_the_address() {
     if !skip::command("redis-server") {
         return;
     }
-    let mut master = Redis::start(&Shim::without(), &["--bind", "127.0.0.1"]);
-    master.server.listens_on(&["127.0.0.1"]);
-    let port = master.server.port().to_string();
+    let mut master = server(&Shim::without(), &["--bind", "127.0.0.1"]);
+    master.listens_on(&["127.0.0.1"]);
+    let port = master.port().to_string();
     let arguments = ["--bind", "*", "--replicaof", "127.0.0.1", &port];
-    let mut replica = Redis::start(&Shim::ipv4("127.77.65.1"), &arguments);
-    replica.server.listens_on(&["127.77.65.1"]);
+    let mut replica = server(&Shim::ipv4("127.77.65.1"), &arguments);
+    replica.listens_on(&["127.77.65.1"]);
     let start = Instant::now();
     let request = "CLIENT LIST TYPE replica\r\nQUIT\r\n";
     let mut found = Vec::new();
     while found.is_empty() && start.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(50));
-        found = sources(&master.server.ask("127.0.0.1", request).expect("it answers"));
+        found = sources(&master.ask("127.0.0.1", request).expect("it answers"));
     }
     assert_eq!(
         found,
         ["127.77.65.1"],
         "the replica said:\n{}",
-        replica.server.output()
+        replica.output()
     );
 }
 
@@ -109,9 +57,9 @@ fn redis_drops_strangers() {
     }
     let rules = "-A ACCEPT ! -s 127.77.66.0/24 -j REJECT\n";
     let policy = PolicyDir::with_rules("127.77.66.1", rules);
-    let mut redis = Redis::start(&Shim::policy(policy.path()), &["--bind", "*"]);
-    redis.server.listens_on(&["127.77.66.1"]);
-    let port = redis.server.port().to_string();
+    let mut redis = server(&Shim::policy(policy.path()), &["--bind", "*"]);
+    redis.listens_on(&["127.77.66.1"]);
+    let port = redis.port().to_string();
     let arguments = ["-h", "127.77.66.1", "-p", &port, "ping"];
     for _ in 0..5 {
         let run = client(&Shim::ipv4("127.77.67.1"), "redis-cli", &arguments);
@@ -119,9 +67,9 @@ fn redis_drops_strangers() {
         assert!(told.contains("Connection reset by peer"), "{run:?}");
         client(&Shim::ipv4("127.77.66.9"), "redis-cli", &arguments).says("PONG");
     }
-    let stranger = redis.server.connect_from("127.77.67.1", "127.77.66.1");
+    let stranger = redis.connect_from("127.77.67.1", "127.77.66.1");
     assert!(peer::is_reset(&stranger));
-    let said = redis.server.output();
+    let said = redis.output();
     let by = format!(": reset, by {}/ipaddr.rules:1", policy.path().display());
     assert!(said.contains(&by), "{said}");
 }
@@ -132,12 +80,12 @@ fn redis_in_protected_mode() {
     if !skip::command("redis-server") || !skip::command("redis-cli") {
         return;
     }
-    let mut redis = Redis::start(
+    let mut redis = server(
         &Shim::without(),
         &["--bind", "*", "--protected-mode", "yes"],
     );
-    redis.server.listens_on(&["0.0.0.0"]);
-    let port = redis.server.port().to_string();
+    redis.listens_on(&["0.0.0.0"]);
+    let port = redis.port().to_string();
     let arguments = ["-h", "127.0.0.1", "-p", &port, "ping"];
     let refused = client(&Shim::ipv4("127.77.75.1"), "redis-cli", &arguments);
     let told = refused.err.clone() + &refused.out;
@@ -147,29 +95,18 @@ fn redis_in_protected_mode() {
     client(&Shim::policy(policy.path()), "redis-cli", &arguments).says("PONG");
 }
 
-/// A running redis-server with a folder of its own.
-struct Redis {
-    // Ended before its folder goes away.
-    server: Server,
-    _dir: TempDir,
-}
-
-impl Redis {
-    fn start(shim: &Shim, arguments: &[&str]) -> Self {
-        let port = free_port();
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut command = shim.command("redis-server");
-        // In protected mode only 127.0.0.1 and ::1 would be answered.
-        command
-            .args(["--port", &port.to_string(), "--protected-mode", "no"])
-            .args(["--save", "", "--dir"])
-            .arg(dir.path())
-            .args(arguments);
-        Self {
-            server: Server::start(&mut command, port),
-            _dir: dir,
-        }
-    }
+/// Starts redis-server with these arguments.
+pub fn server(shim: &Shim, arguments: &[&str]) -> Server {
+    let port = free_port();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut command = shim.command("redis-server");
+    // In protected mode only 127.0.0.1 and ::1 would be answered.
+    command
+        .args(["--port", &port.to_string(), "--protected-mode", "no"])
+        .args(["--save", "", "--dir"])
+        .arg(dir.path())
+        .args(arguments);
+    Server::start_in(dir, &mut command, port)
 }
 
 /// The addresses of the clients that `CLIENT LIST` lists.

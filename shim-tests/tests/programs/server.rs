@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use shim_tests::{peer, skip};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::listeners::listeners;
 
@@ -43,6 +43,8 @@ pub struct Server {
     port: u16,
     /// Both its outputs; a file, so that it never waits for somebody to read.
     output: NamedTempFile,
+    /// Where its files are, if it has any; gone when it has ended.
+    dir: Option<TempDir>,
 }
 
 impl Server {
@@ -60,7 +62,15 @@ impl Server {
             child,
             port,
             output,
+            dir: None,
         }
+    }
+
+    /// Starts one whose files are in a directory of its own.
+    pub fn start_in(dir: TempDir, command: &mut Command, port: u16) -> Self {
+        let mut server = Self::start(command, port);
+        server.dir = Some(dir);
+        server
     }
 
     /// Asserts that soon it listens on these addresses and its port, and nowhere else.
@@ -92,6 +102,21 @@ impl Server {
             "{address} answers {answer:?}; the server said:\n{}",
             self.output()
         );
+    }
+
+    /// Asserts that it listens on these addresses, is reached there, and neither elsewhere on loopback
+    /// nor on the assigned IPv4 address or its neighbour.
+    #[track_caller]
+    pub fn serves_only(&mut self, ipv4: &str, addresses: &[&str], protocol: Protocol) {
+        self.listens_on(addresses);
+        let reached: Vec<&str> = addresses.iter().map(|address| by_peers(address)).collect();
+        for address in &reached {
+            self.answers_on(address, protocol);
+        }
+        let neighbour = format!("{}2", ipv4.strip_suffix('1').expect("it ends so"));
+        let others = ["127.0.0.1", "::1", ipv4, &neighbour];
+        let others = others.iter().filter(|address| !reached.contains(address));
+        self.refuses_on(&others.copied().collect::<Vec<_>>());
     }
 
     /// A connection to it from an address of one's choice.
@@ -177,6 +202,14 @@ impl Server {
     fn signal(&self, pid: i32, signal: i32) {
         // SAFETY: a signal to our child, which hasn't been waited for, or to a child of it.
         unsafe { libc::kill(pid, signal) };
+    }
+}
+
+/// By which address a listening socket of one family is reached on loopback.
+fn by_peers(address: &str) -> &str {
+    match address {
+        "::" => "::1",
+        _ => address.trim_start_matches("::ffff:"),
     }
 }
 

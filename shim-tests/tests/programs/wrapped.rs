@@ -21,9 +21,7 @@ fn python_http_server_by_the_wrapper() {
     command.args(["--ip", "127.77.70.1", "--", "python3", "-m", "http.server"]);
     command.arg(port.to_string());
     let mut server = Server::start(&mut command, port);
-    server.listens_on(&["127.77.70.1"]);
-    server.answers_on("127.77.70.1", HTTP);
-    server.refuses_on(&["127.0.0.1", "127.77.70.2", "::1"]);
+    server.serves_only("127.77.70.1", &["127.77.70.1"], HTTP);
 }
 
 #[test]
@@ -42,8 +40,8 @@ pub fn wrapper() -> (TempDir, String) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let wrapper = dir.path().join("run-restricted.sh");
     let original = artifacts::workspace().join("run-restricted.sh");
-    fs::copy(original, &wrapper).expect("the wrapper is in the workspace's folder");
-    fs::copy(artifacts::library(), dir.path().join("libipaddr.so")).expect("the folder is ours");
+    fs::copy(original, &wrapper).expect("the wrapper is in the workspace");
+    fs::copy(artifacts::library(), dir.path().join("libipaddr.so")).expect("the directory is ours");
     let path = wrapper.to_str().expect("UTF-8").to_owned();
     (dir, path)
 }
