@@ -3,14 +3,13 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`abi`] | how a symbol gets in and out: the frame, the next function, syscall(2) by number |
-//! | [`hooks`] | the exported functions, one file a call |
-//! | [`socket`] | what becomes of a call on one socket: the quiet bind, and the source that it sends from |
-//! | [`process`] | this process: its assignment, the environment, what exec carries, the log |
+//! | [`hooks`] | what the exported functions do, one file a call |
+//! | [`process`] | this process: its assignment, the environment, what exec carries, its sockets, the log |
 //! | [`sys`] | system calls without libc, errno, memory, files |
 //!
-//! The way of a call: [`hooks::bind`] reads the arguments, [`process::assignment`] has the process's
-//! policy, `ipaddr_policy::judge` judges, and [`abi::next`] is libc's own function, which
-//! [`abi::exports`] calls.
+//! The way of a call: [`hooks::bind`] reads the arguments, [`ipaddr_socket::bind`] decides what becomes
+//! of them: it has the process's policy from [`process::assignment`], and [`ipaddr_policy::judge`]
+//! judges. [`abi::next`] is libc's own function, which [`abi::exports`] calls.
 //!
 //! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
 //! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
@@ -34,11 +33,9 @@ mod abi;
 mod hooks;
 #[expect(
     unsafe_code,
-    reason = "the environment and the auxiliary vector are the program's memory"
+    reason = "the environment and the auxiliary vector are the program's memory; sockets by way of libc"
 )]
 mod process;
-#[expect(unsafe_code, reason = "queries of sockets by way of libc")]
-mod socket;
 #[expect(unsafe_code, reason = "system calls")]
 mod sys;
 

@@ -3,16 +3,14 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
-use core::net::IpAddr;
 
-use ipaddr_policy::Family;
+use ipaddr_socket::sockaddr::Sockaddr;
+use ipaddr_socket::{After, Refusal};
 
 use crate::abi::next::Next;
-use crate::socket::refusal::Refusal;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::int;
 use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
-use ipaddr_socket::sockaddr::Sockaddr;
 
 /// What an exported function keeps on its stack while the real one runs. Nothing in it has a
 /// destructor.
@@ -26,30 +24,8 @@ pub struct Frame {
     again: usize,
     /// The copy of the program's sockaddr that the real function gets.
     sockaddr: MaybeUninit<Sockaddr>,
-    /// What `after` is to do, and how.
-    pub afterwards: Afterwards,
-}
-
-/// What is left to do after the real function.
-#[derive(Clone, Copy)]
-pub enum Afterwards {
-    /// Nothing.
-    Nothing,
-    /// Log what has become of a bind to the address in the frame: the wildcard address of this
-    /// family was asked for, or that address itself.
-    LogBind(Option<Family>),
-    /// If the connect fails: end what the quiet bind has begun.
-    EndQuietBind,
-    /// If `AF_UNSPEC` dissolves the association: the same.
-    EndDissolved,
-    /// `::` and this port were passed for IPv6 alone: judge them again if the socket takes IPv4 too.
-    CheckIpv6Only(u16),
-    /// Judge the peer of the connection that has been accepted.
-    JudgePeer,
-    /// If the call fails: the seccomp filter isn't there.
-    FilterInstalled,
-    /// Nothing; but before it the datagram has to be given this source, for the socket has none.
-    GiveSource(IpAddr),
+    /// What is left to do in `after`.
+    pub after: After,
 }
 
 impl Frame {
@@ -63,7 +39,7 @@ impl Frame {
         unsafe {
             (&raw mut (*frame).returned).write(0);
             (&raw mut (*frame).again).write(0);
-            (&raw mut (*frame).afterwards).write(Afterwards::Nothing);
+            (&raw mut (*frame).after).write(After::Nothing);
             &mut *frame
         }
     }
@@ -109,24 +85,41 @@ impl Frame {
         }
     }
 
-    /// The copy of the program's sockaddr, as the real function has got it.
-    ///
-    /// # Safety
-    /// [`Self::take_sockaddr`] has made one, or it was read into [`Self::sockaddr_slot`].
-    pub const unsafe fn taken_sockaddr(&self) -> &Sockaddr {
-        // SAFETY: the caller's promise.
-        unsafe { self.sockaddr.assume_init_ref() }
-    }
-
     /// Where a copy of a sockaddr goes that isn't an argument itself.
     pub const fn sockaddr_slot(&mut self) -> &mut MaybeUninit<Sockaddr> {
         &mut self.sockaddr
     }
 
     /// Refuses the call: what `before` returns then.
-    pub fn refuse(&mut self, refusal: Refusal) -> *const c_void {
-        self.returned = refusal.answer();
+    pub fn refuse(&mut self, Refusal(errno): Refusal) -> *const c_void {
+        errno.set();
+        self.returned = -1;
         core::ptr::null()
+    }
+
+    /// In `after`: does what is left to do, by one of the functions of that name in `ipaddr-socket`,
+    /// and returns what the program gets, which is the next function's result unless the call is
+    /// refused all the same.
+    pub fn finish(
+        &self,
+        result: isize,
+        finish: impl FnOnce(After, Result<(), Errno>) -> Result<(), Refusal>,
+    ) -> isize {
+        if matches!(self.after, After::Nothing) {
+            return result;
+        }
+        let errno = Errno::get();
+        let failed = self.result(result) < 0;
+        match finish(self.after, if failed { Err(errno) } else { Ok(()) }) {
+            Ok(()) => {
+                errno.set();
+                result
+            }
+            Err(Refusal(errno)) => {
+                errno.set();
+                -1
+            }
+        }
     }
 
     /// In `after`: has the real function called once more.
@@ -155,7 +148,7 @@ pub unsafe fn sockaddr_call(
     frame: *mut Frame,
     real: &Next,
     at: usize,
-    decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<Afterwards, Refusal>,
+    decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<After, Refusal>,
 ) -> *const c_void {
     let errno = Errno::get();
     // SAFETY: the caller's promise.
@@ -164,7 +157,7 @@ pub unsafe fn sockaddr_call(
     // SAFETY: the program's promise to the call.
     if let Some(sockaddr) = unsafe { frame.take_sockaddr(at, at + 1) } {
         match decide(fd, sockaddr) {
-            Ok(afterwards) => frame.afterwards = afterwards,
+            Ok(after) => frame.after = after,
             Err(refusal) => return frame.refuse(refusal),
         }
     }

@@ -19,6 +19,3 @@ pub mod forward;
 pub mod frame;
 pub mod next;
 pub mod objects;
-
-// For src/socket, until that is a crate.
-pub use {frame as entry, next as real};

@@ -1,17 +1,13 @@
 //! The next function of each hook: the one of the same name that comes behind this library in the
 //! symbol search order, libc's or another preloaded library's.
 
-use core::ffi::{CStr, c_int, c_long, c_void};
-use core::mem::transmute;
+use core::ffi::{CStr, c_long, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use libc::{sockaddr, socklen_t};
-
 use crate::abi::objects::{self, Name, Object};
-use crate::sys::errno::{Errno, ThreadErrno};
+use crate::sys::errno::ThreadErrno;
 use crate::sys::syscall::syscall;
-use ipaddr_socket::sockaddr::Sockaddr;
 
 /// Defines the next function of each symbol in the table that has one, and the system call of each
 /// that has a number.
@@ -208,38 +204,5 @@ unsafe fn as_libc(number: c_long, arguments: [usize; 6]) -> isize {
             errno.set();
             -1
         }
-    }
-}
-
-/// The real bind(2), for what the program didn't ask for. Not a cancellation point, so "C":
-/// nothing unwinds out of the middle of a connect.
-///
-/// # Errors
-/// Those of bind(2).
-pub fn bind_quietly(fd: c_int, sockaddr: &Sockaddr) -> Result<(), Errno> {
-    type Bind = unsafe extern "C" fn(c_int, *const sockaddr, socklen_t) -> c_int;
-    // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
-    let bind: Bind = unsafe { transmute(BIND.address()) };
-    let (address, len) = sockaddr.as_in();
-    // SAFETY: `address` is valid for `len` bytes.
-    match unsafe { bind(fd, address, len) } {
-        0 => Ok(()),
-        _ => Err(Errno::get()),
-    }
-}
-
-/// The real setsockopt(2), for what the program didn't ask for.
-///
-/// # Errors
-/// Those of setsockopt(2).
-pub fn set_option_quietly<T>(fd: c_int, level: c_int, name: c_int, value: &T) -> Result<(), Errno> {
-    type SetOption = unsafe extern "C" fn(c_int, c_int, c_int, *const c_void, socklen_t) -> c_int;
-    // SAFETY: the symbol is the function of that name, whose type POSIX fixes.
-    let set: SetOption = unsafe { transmute(SETSOCKOPT.address()) };
-    let len = size_of::<T>() as socklen_t;
-    // SAFETY: the kernel reads `value` and nothing else.
-    match unsafe { set(fd, level, name, ptr::from_ref(value).cast(), len) } {
-        0 => Ok(()),
-        _ => Err(Errno::get()),
     }
 }

@@ -55,9 +55,9 @@ macro_rules! symbols {
             next(ACCEPT4 or accept4) number(SYS_accept4) tests(rules);
 
         /// With a destination: a socket that is not bound is quietly bound to the assigned address first.
-        sendto(2) around(send::SendtoFrame, send::before_sendto, connect::after)
+        sendto(2) around(send::SendtoFrame, send::before_sendto, send::after_sendto)
             next(SENDTO or sendto)
-            number(SYS_sendto around(Frame, send::before_sendto_by_number, connect::after))
+            number(SYS_sendto around(Frame, send::before_sendto_by_number, send::after_sendto))
             tests(doors many_datagrams multicast);
 
         /// As `sendto`; the source that a control message chooses is judged as a bind to it would be.
@@ -69,12 +69,12 @@ macro_rules! symbols {
             next(SENDMMSG or sendmmsg) number(SYS_sendmmsg) tests(doors many_datagrams multicast);
 
         /// Goes through unchanged; the library has to know when the program installs a seccomp filter.
-        prctl(2) around(Frame, seccomp::before_prctl, seccomp::after)
+        prctl(2) around(seccomp::FilterFrame, seccomp::before_prctl, seccomp::after)
             next(PRCTL or prctl) number(SYS_prctl) tests(own_filter);
 
         /// As `prctl`.
         seccomp(2) number_only()
-            number(SYS_seccomp around(Frame, seccomp::before_seccomp, seccomp::after))
+            number(SYS_seccomp around(seccomp::FilterFrame, seccomp::before_seccomp, seccomp::after))
             tests(own_filter);
 
         /// The source that the option `IPV6_PKTINFO` chooses is judged as a bind to it would be; other options pass.

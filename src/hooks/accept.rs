@@ -6,21 +6,18 @@
 //! edges (`EPOLLET`) finds those that wait behind the refused one, and nobody is woken twice.
 
 use core::ffi::{c_int, c_void};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ptr;
 
-use ipaddr_policy::rules::Chain;
-use ipaddr_policy::{Policy, Request, Verdict, judge};
+use ipaddr_socket::sockaddr::Sockaddr;
+use ipaddr_socket::{After, accept};
 use libc::{sockaddr, socklen_t};
 
-use crate::abi::frame::{Afterwards, Frame};
+use crate::abi::frame::Frame;
 use crate::abi::next;
-use crate::process::{assignment, log};
-use crate::socket::{protocol, refusal, sockopt};
+use crate::process::host::{ThisProcess, call};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::{syscall, word};
 use crate::sys::user_memory::can_write;
-use ipaddr_socket::sockaddr::Sockaddr;
 
 /// A frame that knows what the program wants to be told of the peer.
 #[repr(C)]
@@ -57,12 +54,12 @@ pub unsafe extern "C" fn after_accept4(frame: *mut AcceptFrame, result: isize) -
 
 /// # Safety
 /// The frame of a call that begins as accept's.
-unsafe fn before(frame: *mut AcceptFrame, real: &next::Next) -> *const c_void {
+unsafe fn before(frame: *mut AcceptFrame, next: &next::Next) -> *const c_void {
     // SAFETY: the caller's promise; the frame begins with a Frame, and the rest is ours.
     let own = unsafe { Frame::enter(frame.cast()) };
-    if assignment::latched().is_some_and(|policy| policy.has_rules(Chain::Accept)) {
+    own.after = accept::before(&ThisProcess);
+    if matches!(own.after, After::JudgePeer) {
         let (address, len) = (own.pointer::<sockaddr>(1), own.pointer::<socklen_t>(2));
-        own.afterwards = Afterwards::JudgePeer;
         // SAFETY: the rest of the frame is ours, as above.
         unsafe {
             (&raw mut (*frame).address).write(address.cast_mut());
@@ -72,22 +69,22 @@ unsafe fn before(frame: *mut AcceptFrame, real: &next::Next) -> *const c_void {
         own.pass(1, address.expose_provenance());
         own.pass(2, len.expose_provenance());
     }
-    real.address()
+    next.address()
 }
 
 /// # Safety
 /// The frame that `before` has filled.
-unsafe fn after(frame: *mut AcceptFrame, result: isize, real: *const c_void) -> isize {
+unsafe fn after(frame: *mut AcceptFrame, result: isize, next: *const c_void) -> isize {
     // SAFETY: the caller's promise. Not `Frame::enter`, which would begin anew.
     let own = unsafe { &mut *frame.cast::<Frame>() };
     let fd = own.result(result);
-    if fd < 0 || !matches!(own.afterwards, Afterwards::JudgePeer) {
+    if fd < 0 || !matches!(own.after, After::JudgePeer) {
         return result;
     }
     let errno = Errno::get();
     // SAFETY: `before` has filled it.
     let peer = unsafe { own.sockaddr_slot().assume_init_mut() };
-    if peer_may_come(fd, peer) {
+    if accept::after(&call("accept", fd), peer) {
         // SAFETY: the program's promise to accept(2).
         if let Err(errno) = unsafe { tell(peer, (*frame).address, (*frame).len) } {
             close(fd);
@@ -95,39 +92,12 @@ unsafe fn after(frame: *mut AcceptFrame, result: isize, real: *const c_void) -> 
             return -1;
         }
     } else {
-        reset(fd);
+        close(fd);
         *peer = Sockaddr::empty();
-        own.call_again(real);
+        own.call_again(next);
     }
     errno.set();
     result
-}
-
-/// Judges the connection.
-fn peer_may_come(fd: c_int, peer: &Sockaddr) -> bool {
-    let (Some(policy), Some(peer)) = (assignment::latched(), peer.endpoint()) else {
-        return true;
-    };
-    let request = Request::Accept {
-        peer,
-        local: local_end(policy, fd),
-        protocol: protocol::of(fd, policy, Chain::Accept),
-    };
-    if let Verdict::Deny(_) = judge(policy, request) {
-        refusal::log_reset(fd, policy, request);
-        return false;
-    }
-    log::passed("accept", fd, peer);
-    true
-}
-
-/// The local end of a connection. Asked of the kernel only if a rule depends on it.
-fn local_end(policy: &Policy<'_>, fd: c_int) -> SocketAddr {
-    policy
-        .rules
-        .filter(|rules| rules.asks_local_end())
-        .and_then(|_| sockopt::local_address(fd).ok()?.endpoint())
-        .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
 }
 
 /// Tells the program the peer's address, as the kernel does (`move_addr_to_user` in net/socket.c):
@@ -160,12 +130,6 @@ unsafe fn tell(peer: &Sockaddr, address: *mut sockaddr, len: *mut socklen_t) -> 
         len.write_unaligned(whole);
     }
     Ok(())
-}
-
-/// Closes a connection with a reset: what `SO_LINGER` with no time to linger does, see socket(7).
-fn reset(fd: c_int) {
-    sockopt::set_no_linger(fd);
-    close(fd);
 }
 
 fn close(fd: c_int) {

@@ -8,13 +8,14 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use ipaddr_policy::text::{Buffer, Sink, Text};
+use ipaddr_socket::Level;
 use libc::AT_FDCWD;
 
 use crate::abi::forward::Call;
 use crate::abi::next::{self, Next};
 use crate::process::assignment;
 use crate::process::coverage::{self, Questions, Uncovered, Why};
-use crate::process::log::{self, Level};
+use crate::process::log;
 use crate::process::settings;
 
 /// Defines what looks at the arguments of each: the next function, and which file is meant.

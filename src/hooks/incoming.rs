@@ -11,8 +11,8 @@ use crate::abi::frame::Frame;
 use crate::abi::next;
 use crate::hooks::message::control_of;
 use crate::process::assignment::{self, Assignment};
-use crate::process::datagrams;
-use crate::socket::confined;
+use crate::process::host::call;
+use crate::process::{datagrams, sockets};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 
@@ -41,9 +41,9 @@ pub unsafe extern "C" fn after_socket(frame: *mut Frame, result: isize) -> isize
     if fd >= 0 {
         let domain = frame.int(0);
         if domain == AF_INET || domain == AF_INET6 {
-            confined::note_unbound();
+            sockets::note_unbound();
         }
-        datagrams::note_new(fd, domain, frame.int(1), frame.int(2));
+        datagrams::note_new(&call("socket", fd), domain, frame.int(1), frame.int(2));
     }
     result
 }
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isiz
     if datagrams::stay_bound() {
         datagrams::give_up();
     }
-    confined::note_foreign();
+    sockets::note_foreign();
     result
 }
 
@@ -108,7 +108,7 @@ fn descriptors_matter() -> bool {
 /// A message that can't be written to, with `EFAULT`, may have brought descriptors all the same.
 fn note_failed() {
     if Errno::get() == Errno(libc::EFAULT) {
-        confined::note_foreign();
+        sockets::note_foreign();
         datagrams::give_up();
     }
 }
@@ -124,6 +124,6 @@ unsafe fn look_for_descriptors(message: *const msghdr) {
     // SAFETY: within `len`, which the kernel has written.
     if cmsg::has_descriptors(unsafe { slice::from_raw_parts(control, len) }) {
         datagrams::give_up();
-        confined::note_foreign();
+        sockets::note_foreign();
     }
 }

@@ -1,17 +1,18 @@
-//! The message of sendmsg(2): copied into the frame and judged, or judged where it stands.
+//! The message of sendmsg(2): copied into the frame and judged, or judged where it is.
 
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use core::{ptr, slice};
 
 use ipaddr_policy::errno::EPERM;
-use ipaddr_socket::cmsg::{self, Choice};
+use ipaddr_socket::pktinfo::{self, Sources};
+use ipaddr_socket::{After, Call, Refusal, send};
 use libc::{mmsghdr, msghdr, sockaddr, sockaddr_storage, socklen_t};
 
-use crate::abi::frame::{Afterwards, Frame};
-use crate::socket::refusal::Refusal;
-use crate::socket::source::{judge_source, needs_no_look, take_source};
+use crate::abi::frame::Frame;
+use crate::process::descriptor::Descriptor;
+use crate::process::host::{ThisProcess, call};
 use crate::sys::errno::Errno;
 use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
 
@@ -28,7 +29,7 @@ pub struct MessageFrame {
 }
 
 /// Room for control messages. A longer block, which only some IPv6 extension headers need, is
-/// judged where it stands, and so may change before the kernel reads it.
+/// judged where it is, and so may change before the kernel reads it.
 #[repr(C, align(8))]
 struct Control([MaybeUninit<u8>; 512]);
 
@@ -41,25 +42,8 @@ impl Control {
         if len != 0 && control != own {
             return None;
         }
-        if let (Sources::Wildcard(ipv4_at), IpAddr::V6(v6)) = (sources, given) {
-            // Of an IPv6 address, which was read here: see `judge_sources`.
-            return self.put(ipv4_at.checked_sub(12)?, &v6.octets());
-        }
-        let at = len.next_multiple_of(align_of::<Self>());
-        let choice = Choice::new(given);
-        // Behind a last message without its padding.
-        self.put(len, [0; align_of::<Self>()].get(..at.checked_sub(len)?)?)?;
-        self.put(at, choice.bytes())?;
-        message.msg_control = self.0.as_mut_ptr().cast();
-        message.msg_controllen = at.checked_add(choice.bytes().len())?;
-        Some(())
-    }
-
-    fn put(&mut self, at: usize, bytes: &[u8]) -> Option<()> {
-        let slots = self.0.get_mut(at..at.checked_add(bytes.len())?)?;
-        for (slot, byte) in slots.iter_mut().zip(bytes) {
-            slot.write(*byte);
-        }
+        message.msg_controllen = pktinfo::give(&mut self.0, len, sources, given)?;
+        message.msg_control = own.cast();
         Some(())
     }
 }
@@ -78,21 +62,21 @@ impl MessageFrame {
         }
     }
 
-    /// Copies a message into the frame, judges the copy, and has the real function get it.
+    /// Copies a message into the frame, judges the copy, and has the next function get it.
     ///
     /// # Safety
     /// `given` is as sendmsg(2) takes it, and not null; then as [`read_sockaddr`].
     pub unsafe fn judge_copy(
         &mut self,
-        call: &str,
+        name: &'static str,
         given: *const msghdr,
         flags: c_int,
-    ) -> Result<Afterwards, Refusal> {
-        let fd = self.frame.fd();
+    ) -> Result<After, Refusal> {
+        let call = call(name, self.frame.fd());
         let mut readable = Readable::new();
         if !readable.holds(given, size_of::<msghdr>()) {
             self.frame.pass(1, NOWHERE);
-            return Ok(Afterwards::Nothing);
+            return Ok(After::Nothing);
         }
         // SAFETY: it can be read, just checked.
         let msg_hdr = unsafe { given.read_unaligned() };
@@ -102,61 +86,54 @@ impl MessageFrame {
         });
         self.frame
             .pass(1, ptr::from_ref(message).expose_provenance());
-        let mut parts = Parts::of(&message.msg_hdr);
+        let message = &mut message.msg_hdr;
+        let parts = Parts::of(message);
         if !parts.can_read_control(&mut readable) {
-            message.msg_hdr.msg_control = ptr::without_provenance_mut(NOWHERE);
-            return Ok(Afterwards::Nothing);
+            message.msg_control = ptr::without_provenance_mut(NOWHERE);
+            return Ok(After::Nothing);
         }
-        let source;
         // SAFETY: just checked.
-        if let Some(copy) = unsafe { parts.copy_control(&mut self.control) } {
-            message.msg_hdr.msg_control = copy.cast();
-            parts.control = copy;
-            // SAFETY: the copy, whose bytes can be read, and written where a source was read.
-            source = unsafe {
-                parts.judge_sources(call, fd, |at, address| {
-                    copy.add(at).cast::<[u8; 4]>().write(address.octets());
-                })?
-            };
-        } else {
-            let mut has_to_change = false;
-            // SAFETY: just checked.
-            source = unsafe { parts.judge_sources(call, fd, |_, _| has_to_change = true)? };
-            if has_to_change {
-                return Err(Refusal::from(Errno(EPERM)));
+        let sources = match unsafe { parts.copy_control(&mut self.control) } {
+            Some(copy) => {
+                message.msg_control = copy.as_mut_ptr().cast();
+                pktinfo::judge_copy(&call, copy)?
             }
-        }
-        if parts.name.is_null() || needs_no_look(flags) {
-            return Ok(Afterwards::Nothing);
+            // SAFETY: as above.
+            None => match pktinfo::judge_in_place(&call, unsafe { parts.control() })? {
+                (_, true) => return Err(Refusal(Errno(EPERM))),
+                (sources, false) => sources,
+            },
+        };
+        if parts.name.is_null() || send::needs_no_check(call.host, flags) {
+            return Ok(After::Nothing);
         }
         let slot = self.frame.sockaddr_slot();
         // SAFETY: the caller's promise.
         match unsafe { read_sockaddr(slot, &mut readable, parts.name, parts.name_len) } {
             Ok(remote) => {
-                let afterwards = take_source(call, fd, flags, remote, source.ipv4());
+                let after = send::before(&call, flags, remote, sources);
                 let (name, len) = remote.as_in();
-                message.msg_hdr.msg_name = name.cast_mut().cast();
-                message.msg_hdr.msg_namelen = len;
-                match (afterwards?, source) {
-                    (Afterwards::GiveSource(_), Sources::Chosen(_)) => Ok(Afterwards::Nothing),
-                    (Afterwards::GiveSource(given), _) => {
-                        let given = self.control.give(&mut message.msg_hdr, source, given);
-                        given.ok_or(Refusal::from(Errno(EPERM)))?;
-                        Ok(Afterwards::Nothing)
+                message.msg_name = name.cast_mut().cast();
+                message.msg_namelen = len;
+                match after? {
+                    After::GiveSource(given) => {
+                        let given = self.control.give(message, sources, given);
+                        given.ok_or(Errno(EPERM))?;
+                        Ok(After::Nothing)
                     }
-                    (afterwards, _) => Ok(afterwards),
+                    after => Ok(after),
                 }
             }
-            Err(NotRead::Refused) => Ok(Afterwards::Nothing),
+            Err(NotRead::Refused) => Ok(After::Nothing),
             Err(NotRead::Unreadable) => {
-                message.msg_hdr.msg_name = ptr::without_provenance_mut(NOWHERE);
-                Ok(Afterwards::Nothing)
+                message.msg_name = ptr::without_provenance_mut(NOWHERE);
+                Ok(After::Nothing)
             }
         }
     }
 }
 
-/// How a message is sent that is judged where it stands.
+/// How a message is sent that is judged where it is.
 pub enum InPlace {
     /// As it is.
     Passes,
@@ -170,8 +147,7 @@ pub enum InPlace {
 /// # Safety
 /// `message` is one of those that sendmmsg(2) takes; then as [`read_sockaddr`].
 pub unsafe fn judge_in_place(
-    call: &str,
-    fd: c_int,
+    call: &Call<'_, Descriptor, ThisProcess>,
     readable: &mut Readable,
     message: *const msghdr,
     flags: c_int,
@@ -184,45 +160,25 @@ pub unsafe fn judge_in_place(
     if !parts.can_read_control(readable) {
         return Ok(InPlace::HasToChange);
     }
-    let mut verdict = InPlace::Passes;
     // SAFETY: just checked.
-    let source = unsafe { parts.judge_sources(call, fd, |_, _| verdict = InPlace::HasToChange)? };
-    if parts.name.is_null() || needs_no_look(flags) {
+    let (sources, has_to_change) = pktinfo::judge_in_place(call, unsafe { parts.control() })?;
+    let verdict = if has_to_change {
+        InPlace::HasToChange
+    } else {
+        InPlace::Passes
+    };
+    if parts.name.is_null() || send::needs_no_check(call.host, flags) {
         return Ok(verdict);
     }
     let mut slot = MaybeUninit::uninit();
     // SAFETY: the caller's promise.
     match unsafe { read_sockaddr(&mut slot, readable, parts.name, parts.name_len) } {
-        Ok(remote) => {
-            let afterwards = take_source(call, fd, flags, remote, source.ipv4())?;
-            Ok(match (afterwards, source) {
-                (Afterwards::GiveSource(_), Sources::Chosen(_)) => verdict,
-                (Afterwards::GiveSource(_), _) => InPlace::HasToChange,
-                _ => verdict,
-            })
-        }
+        Ok(remote) => Ok(match send::before(call, flags, remote, sources)? {
+            After::GiveSource(_) => InPlace::HasToChange,
+            _ => verdict,
+        }),
         Err(NotRead::Refused) => Ok(verdict),
         Err(NotRead::Unreadable) => Ok(InPlace::HasToChange),
-    }
-}
-
-/// What the control messages say of the source.
-#[derive(Clone, Copy)]
-enum Sources {
-    /// Nothing.
-    None,
-    /// The wildcard address, which leaves it to the socket; with the place of its last four bytes.
-    Wildcard(usize),
-    /// An address.
-    Chosen(IpAddr),
-}
-
-impl Sources {
-    const fn ipv4(self) -> Option<Ipv4Addr> {
-        match self {
-            Self::Chosen(IpAddr::V4(source)) => Some(source),
-            _ => None,
-        }
     }
 }
 
@@ -272,6 +228,9 @@ impl Parts {
     /// # Safety
     /// They can be read, and nobody writes to them meanwhile.
     const unsafe fn control(&self) -> &[u8] {
+        if self.control.is_null() {
+            return &[];
+        }
         // SAFETY: the caller's promise.
         unsafe { slice::from_raw_parts(self.control, self.control_len) }
     }
@@ -280,46 +239,17 @@ impl Parts {
     ///
     /// # Safety
     /// They can be read.
-    unsafe fn copy_control(&self, to: &mut Control) -> Option<*mut u8> {
+    unsafe fn copy_control<'a>(&self, to: &'a mut Control) -> Option<&'a mut [u8]> {
         let fits = (1..=to.0.len()).contains(&self.control_len);
         if !fits || self.control.is_null() {
             return None;
         }
         let to = to.0.as_mut_ptr().cast::<u8>();
-        // SAFETY: the source by the caller's promise; the destination has room, just checked.
-        unsafe { ptr::copy_nonoverlapping(self.control, to, self.control_len) };
-        Some(to)
-    }
-
-    /// Judges the sources that the control messages choose, and returns what the last of them comes
-    /// to: it is the one that counts. Calls `rewrite` for each that has to become another IPv4
-    /// address, with the place of its four bytes.
-    ///
-    /// # Safety
-    /// The control messages can be read.
-    unsafe fn judge_sources(
-        &self,
-        call: &str,
-        fd: c_int,
-        mut rewrite: impl FnMut(usize, Ipv4Addr),
-    ) -> Result<Sources, Refusal> {
-        let mut last = Sources::None;
-        if self.control.is_null() {
-            return Ok(last);
+        // SAFETY: the source by the caller's promise; the destination has room, just checked, and is
+        // initialised then.
+        unsafe {
+            ptr::copy_nonoverlapping(self.control, to, self.control_len);
+            Some(slice::from_raw_parts_mut(to, self.control_len))
         }
-        let mut at = 0;
-        // SAFETY: the caller's promise.
-        while let Some(source) = cmsg::next_source(unsafe { self.control() }, &mut at) {
-            let instead = judge_source(call, fd, source.address)?;
-            if let Some(IpAddr::V4(instead)) = instead {
-                rewrite(source.ipv4_at, instead);
-            }
-            last = match (instead, source.address) {
-                (Some(IpAddr::V4(instead)), _) => Sources::Chosen(instead.into()),
-                (_, address) if address.is_unspecified() => Sources::Wildcard(source.ipv4_at),
-                (_, address) => Sources::Chosen(address),
-            };
-        }
-        Ok(last)
     }
 }

@@ -7,15 +7,15 @@ use core::net::IpAddr;
 
 use ipaddr_policy::errno::EPERM;
 use ipaddr_socket::cmsg::Choice;
+use ipaddr_socket::pktinfo::Sources;
+use ipaddr_socket::{After, Refusal, connect, send};
 use libc::{iovec, mmsghdr, msghdr};
 
-use crate::abi::frame::{Afterwards, Frame, sockaddr_call};
+use crate::abi::frame::{Frame, sockaddr_call};
 use crate::abi::next;
-use crate::hooks::connect;
 use crate::hooks::message::{InPlace, MessageFrame, judge_in_place};
 use crate::process::assignment::{self, Assignment};
-use crate::socket::refusal::Refusal;
-use crate::socket::source::{needs_no_look, take_source};
+use crate::process::host::{ThisProcess, call};
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::user_memory::{Readable, can_write};
 
@@ -40,11 +40,11 @@ pub unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void
     // SAFETY: the entry code's promise: a SendtoFrame, which begins with the frame of a call with
     // sendto's signature.
     unsafe {
-        let real = judge_sendto(frame.cast());
+        let next = judge_sendto(frame.cast());
         let frame = &mut *frame;
-        match frame.frame.afterwards {
-            Afterwards::GiveSource(source) if !real.is_null() => frame.send_from(source),
-            _ => real,
+        match frame.frame.after {
+            After::GiveSource(source) if !next.is_null() => frame.send_from(source),
+            _ => next,
         }
     }
 }
@@ -53,12 +53,10 @@ pub unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void
 pub unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
     // SAFETY: as above.
     unsafe {
-        let real = judge_sendto(frame);
-        match (*frame).afterwards {
-            Afterwards::GiveSource(_) if !real.is_null() => {
-                (*frame).refuse(Refusal::from(Errno(EPERM)))
-            }
-            _ => real,
+        let next = judge_sendto(frame);
+        match (*frame).after {
+            After::GiveSource(_) if !next.is_null() => (*frame).refuse(Refusal(Errno(EPERM))),
+            _ => next,
         }
     }
 }
@@ -69,17 +67,24 @@ unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
     // SAFETY: the caller's promise.
     unsafe {
         let flags = Frame::enter(frame).int(3);
-        if needs_no_look(flags) {
+        if send::needs_no_check(&ThisProcess, flags) {
             return next::SENDTO.address();
         }
         sockaddr_call(frame, &next::SENDTO, 4, |fd, remote| {
-            take_source("sendto", fd, flags, remote, None)
+            send::before(&call("sendto", fd), flags, remote, Sources::None)
         })
     }
 }
 
+pub unsafe extern "C" fn after_sendto(frame: *mut Frame, result: isize) -> isize {
+    // SAFETY: the frame that `before_sendto` or `before_sendto_by_number` has filled.
+    let frame = unsafe { &*frame };
+    let call = call("sendto", frame.fd());
+    frame.finish(result, |after, result| connect::after(&call, after, result))
+}
+
 impl SendtoFrame {
-    /// Makes the call one of sendmsg(2) that chooses `source`, and returns the real function. The
+    /// Makes the call one of sendmsg(2) that chooses `source`, and returns the next one of that. The
     /// destination is the copy that [`judge_sendto`] has made.
     fn send_from(&mut self, source: IpAddr) -> *const c_void {
         let data = self.data.write(iovec {
@@ -118,7 +123,7 @@ pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_vo
     let errno = Errno::get();
     // SAFETY: the program's promise to sendmsg(2).
     match unsafe { frame.judge_copy("sendmsg", given, flags) } {
-        Ok(afterwards) => frame.frame.afterwards = afterwards,
+        Ok(after) => frame.frame.after = after,
         Err(refusal) => return frame.frame.refuse(refusal),
     }
     errno.set();
@@ -127,14 +132,16 @@ pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_vo
 
 pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
     // SAFETY: it begins with the frame that `before_sendmsg` has filled.
-    unsafe { connect::after(frame.cast(), result) }
+    let frame = unsafe { &*frame.cast::<Frame>() };
+    let call = call("sendmsg", frame.fd());
+    frame.finish(result, |after, result| connect::after(&call, after, result))
 }
 
 /// sendmmsg(2): as sendmsg(2). The messages before one that is refused are sent, and their
 /// number is returned, as the kernel does with one that it refuses.
 ///
-/// The messages are judged where they stand: to copy them would take a loop of real calls, and
-/// so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
+/// The messages are judged where they are: to copy them would take a loop of calls of the next
+/// function, and so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
 pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
     // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
     // sendmmsg's signature.
@@ -144,14 +151,14 @@ pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_v
         return next::SENDMMSG.address();
     }
     let errno = Errno::get();
-    let (fd, flags) = (frame.frame.fd(), frame.frame.int(3));
+    let (call, flags) = (call("sendmmsg", frame.frame.fd()), frame.frame.int(3));
     // The kernel takes no more than UIO_MAXIOV at once.
     let count = frame.frame.int(2).cast_unsigned().min(1024) as usize;
     let mut readable = Readable::new();
     for index in 0..count {
         let message = messages.wrapping_add(index).cast();
         // SAFETY: the program's promise to sendmmsg(2).
-        let judged = unsafe { judge_in_place("sendmmsg", fd, &mut readable, message, flags) };
+        let judged = unsafe { judge_in_place(&call, &mut readable, message, flags) };
         match (judged, index) {
             (Ok(InPlace::Passes), _) => continue,
             (Ok(InPlace::HasToChange), 0) => {
@@ -174,7 +181,7 @@ pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_v
 
 pub unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> isize {
     // SAFETY: the frame that `before_sendmmsg` has filled; the copy, if there is one, is what the
-    // real function got, and the original is the program's to be written to.
+    // next function got, and the original is the program's to be written to.
     unsafe {
         let original = (*frame).original;
         if !original.is_null() && result > 0 {

@@ -3,14 +3,14 @@
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::net::{IpAddr, Ipv6Addr};
 
-use libc::{IPPROTO_IPV6, IPV6_PKTINFO, IPV6_V6ONLY, in6_pktinfo};
+use ipaddr_socket::pktinfo::{self, Sticky};
+use libc::{IPPROTO_IPV6, IPV6_V6ONLY};
 
 use crate::abi::frame::Frame;
 use crate::abi::next;
 use crate::process::datagrams;
-use crate::socket::source;
+use crate::process::host::call;
 use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::seccomp;
 use crate::sys::user_memory::{self, NOWHERE};
@@ -19,7 +19,7 @@ use crate::sys::user_memory::{self, NOWHERE};
 #[repr(C)]
 pub struct OptionFrame {
     frame: Frame,
-    value: MaybeUninit<in6_pktinfo>,
+    value: MaybeUninit<Sticky>,
 }
 
 /// setsockopt(2): the source of an `IPV6_PKTINFO` is judged as a bind to it would be.
@@ -31,23 +31,23 @@ pub unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
     // setsockopt's signature.
     let (frame, copy) = unsafe { (Frame::enter(frame.cast()), &mut (*frame).value) };
     seccomp::note_option();
-    let option = (frame.int(1), frame.int(2));
-    if option == (IPPROTO_IPV6, IPV6_V6ONLY) {
-        datagrams::note_v6only(frame.fd());
+    let call = call("setsockopt", frame.fd());
+    let (level, name) = (frame.int(1), frame.int(2));
+    if (level, name) == (IPPROTO_IPV6, IPV6_V6ONLY) {
+        datagrams::note_v6only(&call);
     }
-    if option == (IPPROTO_IPV6, IPV6_PKTINFO) {
+    if pktinfo::is_sticky(level, name) {
         let errno = Errno::get();
-        let value = frame.pointer::<in6_pktinfo>(3);
-        let whole = usize::try_from(frame.int(4)).is_ok_and(|len| len >= size_of::<in6_pktinfo>());
-        if whole && !value.is_null() && !user_memory::can_read(value, size_of::<in6_pktinfo>()) {
+        let value = frame.pointer::<Sticky>(3);
+        let whole = usize::try_from(frame.int(4)).is_ok_and(|len| len >= size_of::<Sticky>());
+        if whole && !value.is_null() && !user_memory::can_read(value, size_of::<Sticky>()) {
             frame.pass(3, NOWHERE);
         } else if whole && !value.is_null() {
             // SAFETY: so many bytes can be read there, just checked.
-            let copy = unsafe { copy.write(value.read_unaligned()) };
+            let copy = unsafe { copy.write(value.read()) };
             frame.pass(3, core::ptr::from_ref(copy).expose_provenance());
-            frame.pass(4, size_of::<in6_pktinfo>());
-            let source = IpAddr::V6(Ipv6Addr::from_octets(copy.ipi6_addr.s6_addr)).to_canonical();
-            if let Err(refusal) = source::judge_source("setsockopt", frame.fd(), source) {
+            frame.pass(4, size_of::<Sticky>());
+            if let Err(refusal) = pktinfo::judge_sticky(&call, copy) {
                 return frame.refuse(refusal);
             }
         }

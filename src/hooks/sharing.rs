@@ -12,8 +12,7 @@ use libc::{CLONE_FILES, CLONE_VM};
 
 use crate::abi::forward::Call;
 use crate::abi::next;
-use crate::process::datagrams;
-use crate::socket::confined;
+use crate::process::{datagrams, sockets};
 
 /// `CLOSE_RANGE_UNSHARE`: the caller gets descriptors of its own.
 const CLOSE_RANGE_UNSHARE: c_int = 1 << 1;
@@ -55,7 +54,7 @@ pub unsafe extern "C" fn before_by_number(call: &mut Call) -> *const c_void {
 
 /// What is known of the sockets is known no longer.
 fn note() {
-    confined::note_foreign();
+    sockets::note_foreign();
     datagrams::give_up();
 }
 

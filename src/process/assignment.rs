@@ -1,5 +1,4 @@
-//! Who asks: the policy of this process, and the latch that makes its first assignment its
-//! assignment for life.
+//! The policy of this process, and the latch that makes its first assignment its assignment for life.
 
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -15,16 +14,7 @@ use crate::sys::memory;
 use crate::sys::seccomp;
 
 /// What this process may use.
-pub enum Assignment {
-    /// Nothing is assigned: every call goes through untouched.
-    Unrestricted,
-    /// The policy that it will have for life.
-    Restricted(&'static Policy<'static>),
-    /// There is a policy that can't be used, or it couldn't be read from the beginning: every call
-    /// is refused. Not for life; a policy that was caught half-written, or a process out of
-    /// descriptors, recovers.
-    Unusable,
-}
+pub type Assignment = ipaddr_socket::Assignment<'static>;
 
 /// The latch. Written once, read by one atomic load; a signal handler or a fork child can't find
 /// it locked, as a mutex could be.

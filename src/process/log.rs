@@ -5,8 +5,7 @@
 //! A program that uses no socket says nothing: what is wrong with its policy or its variables is for
 //! the first call that it matters to.
 
-use core::ffi::{CStr, c_int};
-use core::net::{IpAddr, SocketAddr};
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::process::log_output;
@@ -16,43 +15,29 @@ use crate::sys::errno::Errno;
 use crate::sys::seccomp;
 use crate::sys::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
+use ipaddr_socket::Level;
 
-/// `$IPADDR_LOG`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Nothing.
-    Off,
-    /// Refusals, and policies that can't be used. The default.
-    Error,
-    /// Also what is changed: rewritten and quiet binds.
-    Info,
-    /// Also what goes through as it is.
-    Debug,
+/// `$IPADDR_LOG`; `None` if the variable holds none of the four words.
+fn parse(text: &CStr) -> Option<Level> {
+    Some(match text.to_bytes() {
+        b"off" => Level::Off,
+        b"error" => Level::Error,
+        b"info" => Level::Info,
+        b"debug" => Level::Debug,
+        _ => return None,
+    })
 }
 
-impl Level {
-    /// `None` if the variable holds none of the four words.
-    fn parse(text: &CStr) -> Option<Self> {
-        Some(match text.to_bytes() {
-            b"off" => Self::Off,
-            b"error" => Self::Error,
-            b"info" => Self::Info,
-            b"debug" => Self::Debug,
-            _ => return None,
-        })
-    }
-
-    fn of(settings: &Settings) -> Self {
-        settings
-            .log
-            .map_or(Self::Error, |text| Self::parse(text).unwrap_or(Self::Error))
-    }
+fn level(settings: &Settings) -> Level {
+    settings
+        .log
+        .map_or(Level::Error, |text| parse(text).unwrap_or(Level::Error))
 }
 
 /// Whether lines of this level are wanted. Asked first, so that a line that isn't costs nothing.
 #[inline]
 pub fn wants(level: Level) -> bool {
-    Level::of(settings::get()) >= level && !seccomp::is_confined()
+    self::level(settings::get()) >= level && !seccomp::is_confined()
 }
 
 /// At load: mistakes in the policy that `look` finds are left to the first call that is refused for
@@ -98,7 +83,7 @@ fn check_names() {
 #[cold]
 fn check_level() {
     if let Some(text) = settings::get().log
-        && Level::parse(text).is_none()
+        && parse(text).is_none()
     {
         let value = Printable(text.to_bytes());
         line(&(
@@ -109,117 +94,7 @@ fn check_level() {
     }
 }
 
-/// A call that goes through as it is.
-#[inline]
-pub fn passed(call: &str, fd: c_int, endpoint: SocketAddr) {
-    if wants(Level::Debug) {
-        line(&(call, Fd(fd), endpoint));
-    }
-}
-
-/// A call that goes through as it is, and fails.
-#[cold]
-pub fn not_passed(call: &str, fd: c_int, endpoint: SocketAddr, errno: Errno) {
-    if wants(Level::Debug) {
-        line(&(call, Fd(fd), endpoint, ": ", Name(errno)));
-    }
-}
-
-/// The kernel has bound the socket to `address`, which may be another than the one that was asked
-/// for; the port is the same.
-#[inline]
-pub fn bound(call: &str, fd: c_int, asked: SocketAddr, address: IpAddr) {
-    if address == asked.ip() {
-        passed(call, fd, asked);
-    } else if wants(Level::Info) {
-        line(&(call, Fd(fd), Become(asked, address)));
-    }
-}
-
-/// The kernel has not: an error where the assignment is to blame.
-#[cold]
-pub fn not_bound(call: &str, fd: c_int, asked: SocketAddr, address: IpAddr, errno: Errno) {
-    let asked = Become(asked, address);
-    refused_by_kernel(&(call, Fd(fd), asked), address, errno);
-}
-
-/// As [`not_bound`], where the call would have got its source from us.
-#[cold]
-pub fn not_quietly_bound(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr, errno: Errno) {
-    refused_by_kernel(&(call, Fd(fd), remote, " from ", source), source, errno);
-}
-
-/// A connect that has got its source from us and fails: an error where no other end could be reached
-/// from that source.
-#[cold]
-pub fn not_connected(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr, errno: Errno) {
-    let what = (call, Fd(fd), remote, " from ", source, ": ", Name(errno));
-    if errno == Errno(libc::EINVAL) && source.is_loopback() && !remote.ip().is_loopback() {
-        error(&(what, ", a loopback address reaches this machine only"));
-    } else if wants(Level::Info) {
-        line(&what);
-    }
-}
-
-#[cold]
-fn refused_by_kernel(what: &impl Text, address: IpAddr, errno: Errno) {
-    if errno == Errno(libc::EADDRNOTAVAIL) {
-        // An IPv6 address is tentative at first, see ip-address(8).
-        let yet = if address.is_ipv6() {
-            ", or not yet"
-        } else {
-            ""
-        };
-        let why = (address, " is not an address of this machine", yet);
-        error(&(what, ": EADDRNOTAVAIL, ", why));
-    } else if wants(Level::Info) {
-        line(&(what, ": ", Name(errno)));
-    }
-}
-
-/// A local address that was asked for, and the one that it becomes.
-struct Become(SocketAddr, IpAddr);
-
-impl Text for Become {
-    fn write(&self, out: &mut impl Sink) {
-        let Self(asked, address) = *self;
-        asked.write(out);
-        if address != asked.ip() {
-            (" -> ", SocketAddr::new(address, asked.port())).write(out);
-        }
-    }
-}
-
-/// The name of an error.
-struct Name(Errno);
-
-impl Text for Name {
-    fn write(&self, out: &mut impl Sink) {
-        let Self(errno) = *self;
-        match errno.name() {
-            Some(name) => name.write(out),
-            None => ("errno ", errno.0.unsigned_abs()).write(out),
-        }
-    }
-}
-
-/// A call that got its source from us.
-#[inline]
-pub fn quietly_bound(call: &str, fd: c_int, source: IpAddr, remote: SocketAddr) {
-    if wants(Level::Info) {
-        line(&(call, Fd(fd), remote, " from ", source));
-    }
-}
-
-/// A call that is refused.
-#[cold]
-pub fn refused(call: &str, fd: c_int, endpoint: SocketAddr, answer: &str, why: &impl Text) {
-    if wants(Level::Error) {
-        line(&(call, Fd(fd), endpoint, ": ", answer, ", ", why));
-    }
-}
-
-/// What else is to be said at level info.
+/// What is to be said at level info, beside the decisions.
 #[inline]
 pub fn info(text: &impl Text) {
     if wants(Level::Info) {
@@ -227,7 +102,7 @@ pub fn info(text: &impl Text) {
     }
 }
 
-/// What else is wrong.
+/// What is wrong.
 #[cold]
 pub fn error(text: &impl Text) {
     if wants(Level::Error) {
@@ -267,18 +142,9 @@ fn once(level: Level, why: &Unusable<'_>, effect: &str) {
     }
 }
 
-/// A descriptor, as it stands between a call's name and its endpoint.
-struct Fd(c_int);
-
-impl Text for Fd {
-    fn write(&self, out: &mut impl Sink) {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        (" fd ", sign, self.0.unsigned_abs(), " ").write(out);
-    }
-}
-
+/// Writes a line, which is wanted.
 #[cold]
-fn line(text: &impl Text) {
+pub fn line(text: &impl Text) {
     if seccomp::is_confined() {
         return;
     }

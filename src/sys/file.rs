@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_char, c_int, c_ulong};
 use core::mem::{self, MaybeUninit, offset_of};
 
+use ipaddr_policy::text::decimal;
 use ipaddr_policy::trust::Status;
 use libc::AT_FDCWD;
 
@@ -310,8 +311,33 @@ impl Stat {
     }
 }
 
+/// Calls `each` with every number that is a name in a directory of /proc.
+///
+/// # Errors
+/// Those of opening and listing it, and what `each` returns.
+pub fn for_each_number<E: From<Errno>>(
+    directory: &CStr,
+    mut each: impl FnMut(u32) -> Result<(), E>,
+) -> Result<(), E> {
+    let directory = File::open_folder(directory)?;
+    // On a signal stack that may be small.
+    let mut buffer = [0; 512];
+    loop {
+        let length = directory.read_entries(&mut buffer)?;
+        if length == 0 {
+            return Ok(());
+        }
+        for name in names(buffer.get(..length).unwrap_or(&[])) {
+            // `.` and `..` are none.
+            if let Some(number) = decimal(name).and_then(|number| u32::try_from(number).ok()) {
+                each(number)?;
+            }
+        }
+    }
+}
+
 /// The names in a buffer that [`File::read_entries`] has filled.
-pub fn names(entries: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn names(entries: &[u8]) -> impl Iterator<Item = &[u8]> {
     const RECORD_LEN: usize = offset_of!(libc::dirent64, d_reclen);
     const NAME: usize = offset_of!(libc::dirent64, d_name);
     let mut rest = entries;

@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipaddr_policy::rules::Chain;
 use ipaddr_policy::{Request, Verdict, judge};
-use libc::{IPPROTO_IPV6, IPV6_PKTINFO};
+use libc::{IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo};
 
 use crate::call::Call;
 use crate::cmsg::{self, Choice};
@@ -44,7 +44,8 @@ impl Sources {
 /// bound to, becomes the assigned address there.
 ///
 /// # Errors
-/// As [`judge_address`].
+/// `EPERM` for an address that may not be used, and where there is a policy that can't be used; the
+/// errno of a rule that refuses the socket's port with it.
 pub fn judge_copy(
     call: &Call<impl Socket, impl Host>,
     control: &mut [u8],
@@ -67,7 +68,7 @@ pub fn judge_copy(
 /// The same of control messages that can't be changed; and whether they would have to be.
 ///
 /// # Errors
-/// As [`judge_address`].
+/// As [`judge_copy`].
 pub fn judge_in_place(
     call: &Call<impl Socket, impl Host>,
     control: &[u8],
@@ -130,26 +131,22 @@ pub const fn is_sticky(level: c_int, name: c_int) -> bool {
     level == IPPROTO_IPV6 && name == IPV6_PKTINFO
 }
 
-/// Judges the source that such an option chooses; `value` is a struct in6_pktinfo.
+/// The value of such an option: as many bytes as the kernel reads of a struct in6_pktinfo.
+pub type Sticky = [u8; size_of::<in6_pktinfo>()];
+
+/// Judges the source that such an option chooses.
 ///
 /// # Errors
-/// As [`judge_address`].
-pub fn judge_sticky(call: &Call<impl Socket, impl Host>, value: &[u8]) -> Result<(), Refusal> {
-    // ipi6_addr comes first.
-    let Some(octets) = value.first_chunk() else {
-        return Ok(());
-    };
-    let source = IpAddr::V6(Ipv6Addr::from_octets(*octets)).to_canonical();
+/// As [`judge_copy`].
+pub fn judge_sticky(call: &Call<impl Socket, impl Host>, value: &Sticky) -> Result<(), Refusal> {
+    let [address @ .., _, _, _, _] = *value;
+    let source = IpAddr::V6(Ipv6Addr::from_octets(address)).to_canonical();
     judge_address(call, source).map(|_| ())
 }
 
 /// A source that is chosen for a packet is judged as a bind to it would be. Returns the address
 /// that a wildcard becomes: of 0.0.0.0 the kernel makes what the route says, whatever the socket is
 /// bound to. (Of `::` it makes what the socket is bound to, so the caller lets it be.)
-///
-/// # Errors
-/// `EPERM` for an address that may not be used, and where there is a policy that can't be used; the
-/// errno of a rule that refuses the socket's port with it.
 fn judge_address(
     call: &Call<impl Socket, impl Host>,
     source: IpAddr,
