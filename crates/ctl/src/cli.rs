@@ -43,10 +43,11 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
 ];
 
 /// Examples for the man pages: docs/ipaddrctl.md has each, with what it prints.
-pub const EXAMPLES: [&str; 9] = [
+pub const EXAMPLES: [&str; 10] = [
     "ipaddrctl assign /web 127.0.1.2 127.0.1.3",
     "ipaddrctl assign /db 127.0.3.0/24 '!127.0.3.1'",
     "ipaddrctl assign /mail 127.0.2.25 none",
+    "ipaddrctl assign --replace /web 127.0.1.4",
     "ipaddrctl show /db",
     "ipaddrctl check",
     "ipaddrctl explain --cgroup /web bind '[::]:80'",
@@ -109,8 +110,8 @@ pub enum Command {
     /// Assign addresses to a cgroup, once and for all
     ///
     /// Writes ipaddr.ipv4, ipaddr.ipv6 or both into the cgroup's directory: atomically, with mode 0644,
-    /// and on the disk when the command ends. A family that is assigned already isn't assigned again; a
-    /// file that says 0.0.0.0 (or ::) assigns nothing. An assignment is refused too if a level above
+    /// and on the disk when the command ends. A family that is assigned already isn't assigned again
+    /// without --replace; a file that says 0.0.0.0 (or ::) assigns nothing. An assignment is refused too if a level above
     /// doesn't allow it, or if a level below has addresses that it doesn't allow. Either the files of
     /// both families are written or none; only if the command is killed, IPv4's may be written alone.
     Assign {
@@ -122,6 +123,10 @@ pub enum Command {
         /// loopback address, which wildcards become
         #[arg(required = true, value_name = "ADDRESS")]
         addresses: Vec<String>,
+        /// Replace what is assigned already. Running processes keep what they have; they are listed,
+        /// and have to be restarted
+        #[arg(long)]
+        replace: bool,
     },
     /// Show which addresses a cgroup or a process may use, and where that is written
     ///

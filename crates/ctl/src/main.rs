@@ -6,6 +6,7 @@
 //! | [`commands`] | the commands, one file each |
 //! | [`subject`] | the cgroup or process that the command line names |
 //! | [`store`] | changes to the policy directory: one at a time, all or nothing, and on the disk |
+//! | [`stale`] | running processes that keep what the files don't say any more |
 //! | [`mistakes`] | all mistakes of one file, for `check` |
 //! | [`interfaces`] | this machine's addresses, for `check` |
 //! | [`addresses`], [`level_text`] | assignments and files, as they are shown |
@@ -22,6 +23,7 @@ mod failure;
 mod interfaces;
 mod level_text;
 mod mistakes;
+mod stale;
 mod store;
 mod subject;
 
@@ -49,7 +51,11 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Outcome, Failure> {
     let policy = cli.policy.as_deref();
     match cli.command {
-        Command::Assign { cgroup, addresses } => commands::assign::run(policy, &cgroup, &addresses),
+        Command::Assign {
+            cgroup,
+            addresses,
+            replace,
+        } => commands::assign::run(policy, &cgroup, &addresses, replace),
         Command::Show { cgroup, pid, json } => commands::show::run(policy, cgroup, pid, json),
         Command::Check { dir, strict } => commands::check::run(dir.as_deref().or(policy), strict),
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),

@@ -111,11 +111,45 @@ impl Subject {
         reader: &mut Reader,
         then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
     ) -> Result<R, UnusablePolicy> {
+        // The library reserves it empty, and then it says nothing.
+        let latch = self.variable("IPADDR_LATCH");
+        let latch = latch.filter(|text| !text.is_empty());
+        self.read_with(latch, reader, then)
+    }
+
+    /// What it would get if it were restarted now: by its variables, but for the latch that its
+    /// parent may have left it.
+    ///
+    /// # Errors
+    /// The policy can't be used.
+    pub fn read_restarted<R>(
+        &self,
+        reader: &mut Reader,
+        then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
+    ) -> Result<R, UnusablePolicy> {
+        self.read_with(None, reader, then)
+    }
+
+    /// What a program would get that it executes now, if it passes its variables on.
+    ///
+    /// # Errors
+    /// The policy can't be used: what is latched is in conflict with the files, for example.
+    pub fn read_executed<R>(
+        &self,
+        reader: &mut Reader,
+        then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
+    ) -> Result<R, UnusablePolicy> {
+        self.read_with(self.latch(), reader, then)
+    }
+
+    fn read_with<R>(
+        &self,
+        latch: Option<&[u8]>,
+        reader: &mut Reader,
+        then: impl FnOnce(&Policy<'_>, &Levels<'_, '_>) -> R,
+    ) -> Result<R, UnusablePolicy> {
         let given = Given {
-            // The library reserves it empty, and then it says nothing.
-            latch: self
-                .variable("IPADDR_LATCH")
-                .filter(|text| !text.is_empty()),
+            latch,
             lists: PerFamily {
                 ipv4: self.variable("IPADDR_IPV4"),
                 ipv6: self.variable("IPADDR_IPV6"),

@@ -1,28 +1,29 @@
 //! `ipaddrctl assign`
 
+mod target;
+
 use std::io::Write;
 use std::path::Path;
 
 use ipaddr_host::cgroup_path::CgroupPath;
-use ipaddr_host::level_files::Disk;
-use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
-use ipaddr_host::tree;
-use ipaddr_policy::levels::{FileName, Files, LevelFile};
+use ipaddr_policy::levels::FileName;
 use ipaddr_policy::list::{self, ParseError, Separator};
 use ipaddr_policy::text::Shown;
-use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Assignment, Family};
 
-use crate::addresses::{self, Summary};
+use crate::addresses;
 use crate::failure::{Failure, Outcome};
+use crate::stale;
 use crate::store::{NewFile, Store};
+use target::Target;
 
 /// Assigns addresses to a cgroup.
 pub fn run(
     policy: Option<&Path>,
     cgroup: &CgroupPath,
     addresses: &[String],
+    replace: bool,
 ) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
     check_name(cgroup)?;
@@ -32,10 +33,12 @@ pub fn run(
     let target = Target {
         directory: &directory,
         cgroup,
+        replace,
     };
+    let families: Vec<_> = lists.iter().map(|(family, _)| *family).collect();
     let mut files = Vec::new();
     for (family, text) in lists {
-        let old = target.unassigned(family)?;
+        let old = target.old(family)?;
         files.push(NewFile {
             name: FileName::List(family),
             text,
@@ -44,13 +47,22 @@ pub fn run(
     }
     target.check_levels(&files)?;
     store.write(cgroup, &files)?;
-    let mut out = anstream::stdout().lock();
-    for NewFile { name, text, .. } in &files {
-        let entries: Vec<_> = text.lines().collect();
-        let path = Shown(cgroup.own_file(&directory, *name));
-        writeln!(out, "{path}: {}", entries.join(", "))?;
+    print(&directory, cgroup, &files)?;
+    if replace {
+        let stale = stale::find(&directory, cgroup, &families)?;
+        stale::print(&stale, &mut anstream::stdout().lock())?;
     }
     Ok(Outcome::Fine)
+}
+
+fn print(directory: &Path, cgroup: &CgroupPath, files: &[NewFile]) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    for NewFile { name, text, .. } in files {
+        let entries: Vec<_> = text.lines().collect();
+        let path = Shown(cgroup.own_file(directory, *name));
+        writeln!(out, "{path}: {}", entries.join(", "))?;
+    }
+    Ok(())
 }
 
 /// Refuses a cgroup whose directory would have the name of a policy file.
@@ -117,108 +129,4 @@ fn check(entries: &[&str], family: Family) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-/// The cgroup that gets an assignment.
-#[derive(Clone, Copy)]
-struct Target<'a> {
-    directory: &'a Path,
-    cgroup: &'a CgroupPath,
-}
-
-impl Target<'_> {
-    /// The text of a list that is there and assigns nothing.
-    ///
-    /// # Errors
-    /// `EPERM`: it assigns something.
-    fn unassigned(&self, family: Family) -> Result<Option<Vec<u8>>, Failure> {
-        let file = self.cgroup.own_file(self.directory, FileName::List(family));
-        let mut disk = Disk::default();
-        // A mistake in it is found with the levels.
-        if disk.read(&file) != Ok(true) {
-            return Ok(None);
-        }
-        let text = disk.text();
-        let mut assignment = Assignment::UNASSIGNED;
-        match list::parse(text, Separator::Line, family, &mut assignment) {
-            Ok(()) if !assignment.is_unassigned() => Err(Failure::NotPermitted(format!(
-                "{}:{}: {} is assigned already: {}",
-                Shown(file),
-                assignment.line,
-                family.name(),
-                Summary(&assignment, family)
-            ))),
-            _ => Ok(Some(text.to_vec())),
-        }
-    }
-
-    /// Reads the policy of the cgroup and of each in it that has one: as it is, and as it would be.
-    ///
-    /// # Errors
-    /// It can't be used as it is; `EPERM`: it couldn't be used as it would be.
-    fn check_levels(&self, files: &[NewFile]) -> Result<(), Failure> {
-        let mut reader = Reader::default();
-        self.check_levels_of(self.cgroup, files, &mut reader)?;
-        if !self.cgroup.directory_in(self.directory).is_dir() {
-            return Ok(());
-        }
-        tree::walk(self.directory, self.cgroup.clone(), &mut |level| {
-            let level = level?;
-            let has_policy = |name: FileName| level.has(name.as_str());
-            if FileName::ALL.into_iter().any(has_policy) {
-                self.check_levels_of(&level.cgroup, files, &mut reader)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn check_levels_of(
-        &self,
-        cgroup: &CgroupPath,
-        new: &[NewFile],
-        reader: &mut Reader,
-    ) -> Result<(), Failure> {
-        let given = cgroup.given(self.directory);
-        reader.read(&given, &mut Disk::default(), |_, _| ())?;
-        let mut would_be = WouldBe {
-            disk: Disk::default(),
-            depth: self.cgroup.depth(),
-            new,
-            text: None,
-        };
-        let as_it_would_be = reader.read(&given, &mut would_be, |_, _| ());
-        as_it_would_be.map_err(|error| Failure::NotPermitted(error.to_string()))
-    }
-}
-
-/// The files as they would be.
-struct WouldBe<'a> {
-    disk: Disk,
-    /// The level of the new ones.
-    depth: usize,
-    new: &'a [NewFile],
-    /// The text of the last file, if it is a new one.
-    text: Option<&'a str>,
-}
-
-impl Files for WouldBe<'_> {
-    fn read(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
-        let new = self.new.iter().find(|new| new.name == file.name);
-        let new = new.filter(|_| file.depth == self.depth);
-        self.text = new.map(|new| &*new.text);
-        match self.text {
-            None => self.disk.read(file),
-            Some(text) if text.len() >= file.name.limit() as usize => Err(FileProblem::TooLarge),
-            Some(_) => Ok(true),
-        }
-    }
-
-    fn text(&self) -> &[u8] {
-        self.text.map_or(self.disk.text(), str::as_bytes)
-    }
-
-    fn has_directory(&mut self, file: &LevelFile<&[u8]>) -> Result<bool, FileProblem> {
-        // Missing directories down to the new files' are going to be made.
-        Ok(self.disk.has_directory(file)? || file.depth <= self.depth)
-    }
 }

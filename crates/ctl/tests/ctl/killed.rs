@@ -104,7 +104,8 @@ fn at_each_call(arguments: &[&str], prepare: impl Fn(&Ctl), check: impl Fn(&Ctl)
     assert_eq!(killed, last, "each time it was killed");
 }
 
-/// The system calls that it makes, each with how many of its name there have been by then.
+/// The system calls that it makes until it prints, each with how many of its name there have been by
+/// then.
 fn calls(arguments: &[&str], prepare: &impl Fn(&Ctl)) -> Vec<(String, usize)> {
     let ctl = Ctl::new();
     prepare(&ctl);
@@ -116,7 +117,10 @@ fn calls(arguments: &[&str], prepare: &impl Fn(&Ctl)) -> Vec<(String, usize)> {
     assert!(status.success());
     let text = fs::read_to_string(path).expect("UTF-8");
     let mut counts = HashMap::new();
-    text.lines()
+    // By the time it prints what is written, all is done.
+    let end = text.find("\nwrite(1,").expect("it prints");
+    text[..end]
+        .lines()
         .filter_map(|line| line.split_once('(').map(|(name, _)| name.to_owned()))
         .map(|name| {
             let count = counts.entry(name.clone()).or_insert(0);
@@ -190,4 +194,23 @@ fn at_each_system_call_with_both_families() {
             assert_eq!(ctl.text("web/a/ipaddr.ipv6").as_deref(), Some(IPV6));
         },
     );
+}
+
+/// The old list is there, or the new one; the next change goes on from either.
+#[test]
+fn at_each_system_call_of_a_replacement() {
+    let old = "127.0.0.9\n";
+    let arguments = [&ASSIGN[..], &["--replace"]].concat();
+    let prepare = |ctl: &Ctl| {
+        ctl.0.write("web/a", "ipv4", old);
+    };
+    at_each_call(&arguments, prepare, |ctl| {
+        let text = ctl.text("web/a/ipaddr.ipv4").expect("there is always one");
+        assert!([IPV4, old].contains(&&*text), "{text}");
+        assert_eq!(ctl.line("check").status, 0);
+        ctl.run(&arguments).fine();
+        assert_eq!(ctl.text("web/a/ipaddr.ipv4").as_deref(), Some(IPV4));
+        let written = ["web", "web/a", "web/a/ipaddr.ipv4"];
+        assert_eq!(ctl.names(), written, "nothing is left over");
+    });
 }

@@ -9,6 +9,7 @@ mod killed;
 mod man_pages;
 mod ps;
 mod remove;
+mod replace;
 mod session;
 mod show;
 mod together;

@@ -3,6 +3,7 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`cgroup`] | the cgroup of a process |
+//! | [`unit`] | the systemd unit of a process |
 //! | [`environment`] | the variables that it was started with |
 //! | [`auxiliary`] | what the kernel has told its dynamic linker |
 //! | [`mappings`] | what is mapped in its memory |
@@ -11,6 +12,7 @@ pub mod auxiliary;
 pub mod cgroup;
 pub mod environment;
 pub mod mappings;
+pub mod unit;
 
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::FileExt;
