@@ -92,7 +92,9 @@ pub unsafe extern "C" fn before_pidfd_getfd(_: *mut Frame) -> *const c_void {
     next::PIDFD_GETFD.address()
 }
 
-pub unsafe extern "C" fn after_pidfd_getfd(_: *mut Frame, result: isize) -> isize {
+pub unsafe extern "C" fn after_pidfd_getfd(frame: *mut Frame, result: isize) -> isize {
+    // SAFETY: the entry code's promise: the frame of a call with pidfd_getfd's signature.
+    unsafe { Frame::enter(frame) };
     if datagrams::stay_bound() {
         datagrams::give_up();
     }

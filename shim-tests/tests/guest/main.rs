@@ -21,6 +21,21 @@ fn a_thread_that_is_cancelled_unwinds() {
     }
 }
 
+/// What others have left on the stack is taken for no state of the hook's own: the call is made once.
+#[test]
+fn a_call_on_a_used_stack() {
+    for way in ["number", "name"] {
+        match Shim::without().harness("used_stack", &[way]).out.as_str() {
+            "1" => {}
+            "" => return skip::skip("pidfd_getfd by name: this libc has none"),
+            _ => return skip::skip("pidfd_getfd: the kernel or a filter refuses it"),
+        }
+        for shim in [Shim::new(), Shim::ipv4(ADDRESS)] {
+            shim.harness("used_stack", &[way]).says("1");
+        }
+    }
+}
+
 /// The library's own descriptors get in nobody's way: whenever another thread puts a file on the number
 /// that one has at the moment, it stays there, but for between the check and close(2).
 #[test]
