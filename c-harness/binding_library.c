@@ -1,5 +1,5 @@
 /*
- * A library to be loaded by dlopen: binds when it is asked to.
+ * A library to be loaded by dlopen: binds when its function is called.
  */
 #include "harness.h"
 

@@ -6,7 +6,7 @@
  *
  * A line of FILE is a call on one of a few sockets, which are numbered from 0; "fork" before it has
  * a child do it; an empty line ends a program. A socket address is written as FAMILY ADDRESS PORT
- * LENGTH, "-" stands for none.
+ * LENGTH, "-" means none.
  *
  *	socket N FAMILY TYPE PROTOCOL		close N			dup N NEW
  *	setsockopt N LEVEL OPTION VALUE		listen N		connect N TO

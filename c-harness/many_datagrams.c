@@ -285,7 +285,7 @@ int main(int argc, char **argv)
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 	} else if (strcmp(what, "inet6 only, then not") == 0) {
-		/* No port was asked for, so dissolving gives it up, and without one it can change. */
+		/* No port was chosen, so dissolving gives it up, and without one it can change. */
 		only = 0;
 		if (connect_to(inet6, "::1", 9) < 0 || dissolve(inet6) < 0 ||
 		    setsockopt(inet6, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0)

@@ -22,7 +22,7 @@ static inline void address_message(struct msghdr *message, void *to, socklen_t l
 	message->msg_iovlen = 1;
 }
 
-/* "-" stands for no source. */
+/* "-" means no source. */
 static inline void choose_source(struct msghdr *message, union control *control, const char *source)
 {
 	struct sockaddr_storage storage;

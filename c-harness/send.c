@@ -2,7 +2,7 @@
  * send KIND HOW ADDRESS PORT [SOURCE...]: one byte (by sendmmsg: one for each SOURCE, at least one)
  * to ADDRESS PORT, and the local address of the socket afterwards. HOW is sendto, sendmsg, sendmmsg,
  * or one of them after "fastopen:", with MSG_FASTOPEN, after "unspec:", with AF_UNSPEC for the
- * family, or after "number:", by syscall(2). A SOURCE is chosen by a control message; "-" stands for
+ * family, or after "number:", by syscall(2). A SOURCE is chosen by a control message; "-" means
  * none.
  */
 #include "harness.h"

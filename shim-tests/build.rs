@@ -12,7 +12,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=IPADDR_TEST_LIBC");
     println!("cargo::rustc-env=HARNESS={}", out.display());
     for entry in fs::read_dir(&sources).expect("c-harness is beside shim-tests") {
-        let source = entry.expect("a readable folder").path();
+        let source = entry.expect("a readable directory").path();
         let name = source.file_stem().expect("a name").to_string_lossy();
         // The benchmark compiles its own, with its own flags.
         let ours = source.extension().is_some_and(|end| end == "c")

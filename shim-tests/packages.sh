@@ -27,7 +27,7 @@ missing_packages() {
 }
 
 # Installs what a list of programs and one of libraries have and the machine hasn't, if it may: each
-# line a command, or a file below a folder of /usr/lib, and the Debian package that has it.
+# line a command, or a file below a directory of /usr/lib, and the Debian package that has it.
 install_missing() {
     packages=$(missing_packages "$1" "$2")
     if [ -z "$packages" ]; then

@@ -119,7 +119,7 @@ test_musl() {
         return
     fi
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
-        --test bad_input --test bind_table --test connect_table --test doors --test rules \
+        --test bad_input --test bind_table --test connect_table --test hooks --test rules \
         --test ephemeral_ports --test exec --test guest --test many_datagrams \
         --test log --test multicast --test own_filter --test random_calls --test require --test symbols \
         --test coverage

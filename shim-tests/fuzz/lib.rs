@@ -43,7 +43,7 @@ fn written(text: &impl Text) -> Vec<u8> {
     bytes.0
 }
 
-/// Text that gets further than random bytes: half of the bytes stand for a token.
+/// Text that gets further than random bytes: half of the bytes mean a token each.
 fn text_of(bytes: &[u8], tokens: &[&str]) -> Vec<u8> {
     let piece = |byte: &u8| match byte.checked_sub(128) {
         Some(index) => tokens[usize::from(index) % tokens.len()]

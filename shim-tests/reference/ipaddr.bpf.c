@@ -118,22 +118,22 @@ INLINE int bind_dual_stack(Call *call)
 
 SECTION("cgroup/bind6") int bind6(Call *call)
 {
-	__be32 asked[4] = { call->user_ip6[0], call->user_ip6[1], call->user_ip6[2],
+	__be32 requested[4] = { call->user_ip6[0], call->user_ip6[1], call->user_ip6[2],
 			    call->user_ip6[3] };
 
 	if (call->user_family != AF_INET6)
 		return PASS;
-	if (is_mapped(asked)) {
+	if (is_mapped(requested)) {
 		if (!ipv4)
 			return PASS;
-		if (asked[3] == 0)
-			call->user_ip6[3] = asked[3] = ipv4;
-		return may_use4(asked[3]);
+		if (requested[3] == 0)
+			call->user_ip6[3] = requested[3] = ipv4;
+		return may_use4(requested[3]);
 	}
 	if (!ipv6_is_assigned())
-		return is_wildcard6(asked) ? bind_dual_stack(call) : PASS;
-	if (!is_wildcard6(asked))
-		return may_use6(asked);
+		return is_wildcard6(requested) ? bind_dual_stack(call) : PASS;
+	if (!is_wildcard6(requested))
+		return may_use6(requested);
 	call->user_ip6[0] = ipv6[0];
 	call->user_ip6[1] = ipv6[1];
 	call->user_ip6[2] = ipv6[2];

@@ -13,7 +13,7 @@ pub fn harness(name: &str) -> PathBuf {
     path
 }
 
-/// The folder of the workspace.
+/// The directory of the workspace.
 #[must_use]
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

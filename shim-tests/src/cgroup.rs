@@ -50,7 +50,7 @@ impl Cgroup {
         }
     }
 
-    /// Its folder.
+    /// Its directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
-/// ip(8) makes the folder of the namespaces a mount of its own at the first one, and two that do
+/// ip(8) makes the directory of the namespaces a mount of its own at the first one, and two that do
 /// so at once trip over each other.
 static MAKING: Mutex<()> = Mutex::new(());
 
@@ -43,7 +43,7 @@ impl Netns {
     /// Gives the loopback interface another address, written as ip(8) takes it.
     pub fn add_address(&self, address: &str) {
         let mut arguments = vec!["address", "add", address, "dev", "lo"];
-        // An address that is to be looked for elsewhere first can't be bound at once.
+        // An address that the kernel first checks for duplicates can't be bound at once.
         arguments.extend(address.contains(':').then_some("nodad"));
         self.run("ip", &arguments);
     }

@@ -41,9 +41,9 @@ impl PolicyDir {
 
     /// Writes a file of a cgroup, `ipaddr.ipv4` or another `kind`; "" is the root cgroup.
     pub fn write(&self, cgroup: &str, kind: &str, text: &str) -> PathBuf {
-        let folder = self.path().join(cgroup);
-        fs::create_dir_all(&folder).expect("a folder for the cgroup");
-        let file = folder.join(format!("ipaddr.{kind}"));
+        let directory = self.path().join(cgroup);
+        fs::create_dir_all(&directory).expect("a directory for the cgroup");
+        let file = directory.join(format!("ipaddr.{kind}"));
         fs::write(&file, text).expect("the file can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
         file

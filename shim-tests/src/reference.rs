@@ -40,9 +40,9 @@ impl Reference {
             .override_global("ipv6", &ipv6, true)
             .load(object())
             .expect("clang has made a BPF object");
-        let folder = fs::File::open(cgroup.path()).expect("the cgroup is there");
+        let directory = fs::File::open(cgroup.path()).expect("the cgroup is there");
         for (name, program) in programs.programs_mut() {
-            attach(program, &folder).unwrap_or_else(|error| panic!("{name}: {error}"));
+            attach(program, &directory).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         Some(Self {
             _programs: programs,

@@ -259,22 +259,22 @@ impl OnDemand {
     }
 
     /// Has it do `KIND bind|connect ADDRESS PORT`; what came of it.
-    pub fn ask(&mut self, call: &str) -> String {
+    pub fn call(&mut self, call: &str) -> String {
         let input = self.input.as_mut().expect("still open");
         writeln!(input, "{call}").expect("on_demand reads");
         self.line()
     }
 
-    /// As [`Self::ask`], without the port that the kernel has chosen.
-    pub fn ask_outcome(&mut self, call: &str) -> String {
-        let line = self.ask(call);
+    /// As [`Self::call`], without the port that the kernel has chosen.
+    pub fn outcome(&mut self, call: &str) -> String {
+        let line = self.call(call);
         let words: Vec<_> = line.split_whitespace().take(2).collect();
         words.join(" ")
     }
 
     /// The address that a wildcard bind ends up with, or the errno.
     pub fn bind_wildcard(&mut self) -> String {
-        let line = self.ask("tcp4 bind 0.0.0.0 0");
+        let line = self.call("tcp4 bind 0.0.0.0 0");
         let words: Vec<_> = line.split_whitespace().collect();
         match words.as_slice() {
             ["0", address, _port] => (*address).to_owned(),

@@ -89,7 +89,7 @@ pub fn ipv6() -> bool {
     found
 }
 
-/// Whether a file or folder exists; skips if it doesn't.
+/// Whether a file or directory exists; skips if it doesn't.
 #[must_use]
 pub fn path(path: &Path) -> bool {
     let found = path.exists();

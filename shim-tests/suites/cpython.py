@@ -119,7 +119,7 @@ def compare(module):
 
 
 def main():
-    """Compares all modules that are asked for."""
+    """Compares all modules that are named."""
     if subprocess.run([PYTHON, "-c", "import test.test_socket"], check=False).returncode:
         sys.exit("expected Debian's libpython3-testsuite: apt-get install libpython3-testsuite")
     unexpected = sum(compare(module) for module in sys.argv[1:] or MODULES)

@@ -32,19 +32,19 @@ macro_rules! symbols {
     ($then:ident) => { $then! {
         /// The wildcard becomes the assigned address; assigned addresses and loopback pass, others are `EPERM`.
         bind(2) around(Frame, bind::before, bind::after)
-            next(BIND or bind) number(SYS_bind) tests(bind_table doors);
+            next(BIND or bind) number(SYS_bind) tests(bind_table hooks);
 
         /// The socket is quietly bound to the assigned address first; one that is bound to an allowed address keeps it.
         connect(2) around(Frame, connect::before, connect::after)
-            next(CONNECT or connect) number(SYS_connect) tests(connect_table doors);
+            next(CONNECT or connect) number(SYS_connect) tests(connect_table hooks);
 
         /// `connect` by glibc's other name for it.
         __connect(2) around(Frame, connect::before, connect::after)
-            tests(doors);
+            tests(hooks);
 
         /// A socket that is not bound is bound to the assigned address first.
         listen(2) around(Frame, listen::before, listen::after)
-            next(LISTEN or listen) number(SYS_listen) tests(doors);
+            next(LISTEN or listen) number(SYS_listen) tests(hooks);
 
         /// A connection whose peer the rules refuse is reset, and the call goes on.
         accept(2) around(accept::AcceptFrame, accept::before_accept, accept::after_accept)
@@ -58,15 +58,15 @@ macro_rules! symbols {
         sendto(2) around(send::SendtoFrame, send::before_sendto, send::after_sendto)
             next(SENDTO or sendto)
             number(SYS_sendto around(Frame, send::before_sendto_by_number, send::after_sendto))
-            tests(doors many_datagrams multicast);
+            tests(hooks many_datagrams multicast);
 
         /// As `sendto`; the source that a control message chooses is judged as a bind to it would be.
         sendmsg(2) around(message::MessageFrame, send::before_sendmsg, send::after_sendmsg)
-            next(SENDMSG or sendmsg) number(SYS_sendmsg) tests(doors many_datagrams multicast);
+            next(SENDMSG or sendmsg) number(SYS_sendmsg) tests(hooks many_datagrams multicast);
 
         /// As `sendmsg`, message by message.
         sendmmsg(2) around(message::MessageFrame, send::before_sendmmsg, send::after_sendmmsg)
-            next(SENDMMSG or sendmmsg) number(SYS_sendmmsg) tests(doors many_datagrams multicast);
+            next(SENDMMSG or sendmmsg) number(SYS_sendmmsg) tests(hooks many_datagrams multicast);
 
         /// Goes through unchanged; the library has to know when the program installs a seccomp filter.
         prctl(2) around(seccomp::FilterFrame, seccomp::before_prctl, seccomp::after)
@@ -79,7 +79,7 @@ macro_rules! symbols {
 
         /// The source that the option `IPV6_PKTINFO` chooses is judged as a bind to it would be; other options pass.
         setsockopt(2) around(setsockopt::OptionFrame, setsockopt::before, nothing_after)
-            next(SETSOCKOPT or setsockopt) number(SYS_setsockopt) tests(doors);
+            next(SETSOCKOPT or setsockopt) number(SYS_setsockopt) tests(hooks);
 
         /// MPTCP becomes TCP; the socket of a process that sends many datagrams is bound in advance.
         socket(2) around(Frame, incoming::before_socket, incoming::after_socket)
@@ -126,7 +126,7 @@ macro_rules! symbols {
 
         /// The calls above by their numbers, as by their names; all other numbers go through.
         syscall(2) dispatch()
-            next(SYSCALL or syscall) tests(doors);
+            next(SYSCALL or syscall) tests(hooks);
 
         /// Loads without `RTLD_DEEPBIND`, with which the loaded library would find libc's functions first.
         dlopen(3) ahead(dlfcn::before_dlopen)
@@ -182,14 +182,14 @@ macro_rules! symbols {
 
         /// Binds as `bind` does, to a free privileged port.
         bindresvport(3) instead(resvport::bindresvport = fn(fd: c_int, address: *mut sockaddr_in) -> c_int)
-            tests(doors);
+            tests(hooks);
 
         /// A new socket, bound as `bindresvport` does it.
         rresvport(3) instead(resvport::rresvport = fn(port: *mut c_int) -> c_int)
-            tests(doors);
+            tests(hooks);
 
         /// As `rresvport`, also for IPv6.
         rresvport_af(3) instead(resvport::rresvport_af = fn(port: *mut c_int, family: sa_family_t) -> c_int)
-            tests(doors);
+            tests(hooks);
     } };
 }

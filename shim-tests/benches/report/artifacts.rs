@@ -10,36 +10,36 @@ use crate::command::{self, Failure};
 const C_FLAGS: [&str; 5] = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
 
 /// Eager binding and few segments: linked by default the floor takes longer to load, and what the
-/// library is held against should be the least there can be.
+/// library is compared with should be the least there can be.
 const FLOOR_FLAGS: [&str; 4] = ["-shared", "-fPIC", "-Wl,-z,now", "-Wl,-z,noseparate-code"];
 
-/// The files, all in one folder: paths of one length, on one file system.
+/// The files, all in one directory: paths of one length, on one file system.
 pub struct Artifacts {
     pub library: PathBuf,
     pub floor: PathBuf,
     pub floor_copy: PathBuf,
     pub datagrams: PathBuf,
     loops: PathBuf,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Artifacts {
     pub fn build() -> Result<Self, Failure> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
-        if folder.to_string_lossy().contains([' ', ':']) {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+        if directory.to_string_lossy().contains([' ', ':']) {
             return Err(format!(
-                "{folder:?}: LD_PRELOAD can't name a path with a space or a colon"
+                "{directory:?}: LD_PRELOAD can't name a path with a space or a colon"
             )
             .into());
         }
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&directory)?;
         let artifacts = Self {
-            library: folder.join("libipaddr.so"),
-            floor: folder.join("libfloor1.so"),
-            floor_copy: folder.join("libfloor2.so"),
-            datagrams: folder.join("bench_datagrams"),
-            loops: folder.join("bench_calls"),
-            folder,
+            library: directory.join("libipaddr.so"),
+            floor: directory.join("libfloor1.so"),
+            floor_copy: directory.join("libfloor2.so"),
+            datagrams: directory.join("bench_datagrams"),
+            loops: directory.join("bench_calls"),
+            directory,
         };
         copy(shim_tests::library(), &artifacts.library)?;
         compile("floor.c", &FLOOR_FLAGS, &artifacts.floor)?;
@@ -50,8 +50,8 @@ impl Artifacts {
     }
 
     /// Where they are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The loops, with nothing in their environment that could reach a shim by accident.

@@ -20,11 +20,11 @@ pub fn output(command: &mut Command) -> Result<String, Failure> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Where a program is, the folders of root's PATH included.
+/// Where a program is, the directories of root's PATH included.
 pub fn path(program: &str) -> Option<PathBuf> {
     let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     let mut places = path
         .split(':')
-        .map(|folder| Path::new(folder).join(program));
+        .map(|directory| Path::new(directory).join(program));
     places.find(|place| place.is_file())
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use shim_tests::{Cgroup, Reference};
 
-/// A cgroup whose processes the kernel holds to 127.0.0.2.
+/// A cgroup whose processes the kernel restricts to 127.0.0.2.
 pub struct Kernel {
     // Detached before the cgroup goes.
     _reference: Reference,

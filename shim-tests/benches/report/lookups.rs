@@ -15,7 +15,7 @@ use crate::variants::{Source, Variant, Variants};
 
 const COUNTS: [usize; 3] = [10, 1_000, 10_000];
 
-/// The number of the cgroup whose policy is looked for.
+/// The number of the cgroup whose policy is read.
 const OWN: usize = 7;
 
 /// What a process does with the directory.
@@ -25,8 +25,8 @@ struct Lookup {
     source: Source,
 }
 
-/// A process of a cgroup with a policy reads it when it starts; one of a cgroup without looks at
-/// each bind.
+/// A process of a cgroup with a policy reads it when it starts; one of a cgroup without
+/// checks for one at each bind.
 const LOOKUPS: [Lookup; 2] = [
     Lookup {
         title: "exec /bin/true, restricted by its cgroup's file",

@@ -62,7 +62,7 @@ fn report(options: &Options) -> Result<(), Failure> {
         netns.enter();
     }
     let policies = Policies::create()?;
-    let (others, missing) = others::find(artifacts.folder())?;
+    let (others, missing) = others::find(artifacts.directory())?;
     let kernel = root.then(Kernel::attach).flatten();
     let variants = Variants {
         artifacts: &artifacts,

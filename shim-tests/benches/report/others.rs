@@ -18,7 +18,7 @@ pub struct Other {
 struct Known {
     name: &'static str,
     does: &'static str,
-    /// Below a folder of /usr/lib.
+    /// Below a directory of /usr/lib.
     file: &'static str,
     /// The file's name beside the library under test: paths of one length.
     copy: &'static str,
@@ -30,7 +30,7 @@ struct Known {
 const KNOWN: [Known; 3] = [
     Known {
         name: "socket_wrapper",
-        does: "without SOCKET_WRAPPER_DIR: asks on each call for that variable, and passes the call on",
+        does: "without SOCKET_WRAPPER_DIR: reads that variable on each call, and passes the call on",
         file: "libsocket_wrapper.so",
         copy: "libsocket.so",
         configuration: None,
@@ -62,14 +62,14 @@ const KNOWN: [Known; 3] = [
     },
 ];
 
-/// Those that are installed, their copies and configurations in `folder`; and the names of those
+/// Those that are installed, their copies and configurations in `directory`; and the names of those
 /// that aren't.
-pub fn find(folder: &Path) -> Result<(Vec<Other>, Vec<&'static str>), Failure> {
+pub fn find(directory: &Path) -> Result<(Vec<Other>, Vec<&'static str>), Failure> {
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for known in &KNOWN {
         match installed(known.file) {
-            Some(path) => found.push(known.set_up(&path, folder)?),
+            Some(path) => found.push(known.set_up(&path, directory)?),
             None => missing.push(known.name),
         }
     }
@@ -77,12 +77,12 @@ pub fn find(folder: &Path) -> Result<(Vec<Other>, Vec<&'static str>), Failure> {
 }
 
 impl Known {
-    fn set_up(&self, installed: &Path, folder: &Path) -> Result<Other, Failure> {
-        let object = folder.join(self.copy);
+    fn set_up(&self, installed: &Path, directory: &Path) -> Result<Other, Failure> {
+        let object = directory.join(self.copy);
         fs::copy(installed, &object)?;
         let mut environment = Vec::new();
         if let Some((variable, text)) = self.configuration {
-            let file = folder.join(format!("{}.conf", self.name));
+            let file = directory.join(format!("{}.conf", self.name));
             fs::write(&file, text)?;
             environment.push((variable, file));
         }
@@ -97,9 +97,9 @@ impl Known {
     }
 }
 
-/// In one of the folders that Debian has for each architecture.
+/// In one of the directories that Debian has for each architecture.
 fn installed(file: &str) -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut paths = folders.map(|folder| folder.path().join(file));
+    let directories = fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut paths = directories.map(|directory| directory.path().join(file));
     paths.find(|path| path.exists())
 }

@@ -11,7 +11,7 @@ use crate::command::Failure;
 /// As deep as /etc/ipaddr, because the kernel walks each component of a path.
 const ABSENT: &str = "/etc/ipaddr.absent";
 
-/// A few directories in the temporary folder, gone at the end.
+/// A few directories below the temporary directory, gone at the end.
 pub struct Policies {
     root: PathBuf,
 }
@@ -25,8 +25,8 @@ impl Policies {
         let policies = Self {
             root: env::temp_dir().join(name),
         };
-        make_folder(&policies.root)?;
-        make_folder(&policies.empty())?;
+        make_directory(&policies.root)?;
+        make_directory(&policies.empty())?;
         write_policy(&policies.unassigned(), "0.0.0.0\n")?;
         write_policy(&policies.assigned(), "127.0.0.2\n")?;
         Ok(policies)
@@ -60,16 +60,16 @@ impl Drop for Policies {
 }
 
 /// Not world-writable whatever the umask, or the library would not use it.
-fn make_folder(path: &Path) -> Result<(), Failure> {
+fn make_directory(path: &Path) -> Result<(), Failure> {
     DirBuilder::new()
         .mode(0o755)
         .create(path)
         .map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn write_policy(folder: &Path, text: &str) -> Result<(), Failure> {
-    make_folder(folder)?;
-    let file = folder.join("ipaddr.ipv4");
+fn write_policy(directory: &Path, text: &str) -> Result<(), Failure> {
+    make_directory(directory)?;
+    let file = directory.join("ipaddr.ipv4");
     fs::write(&file, text)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
     Ok(())

@@ -83,7 +83,7 @@ pub fn report(time: Duration, results: &mut Results) -> Result<(), Failure> {
          address instead. Time: from the first start until the last server listens, and from the \
          first client's start until the last one has its answers, by cgroup; starting a process in \
          a cgroup is most of it. (An IPv6 client without the library has the kernel choose its \
-         source, which goes through all addresses of the interface at each connect.)"
+         source, which iterates over all addresses of the interface at each connect.)"
     ));
     let (mut times, mut memories) = (Vec::new(), Vec::new());
     let mut lines = [("start", Vec::new()), ("connect", Vec::new())];

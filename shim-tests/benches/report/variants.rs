@@ -160,7 +160,7 @@ impl<'a> Variants<'a> {
         bound.with("BOUND", "1")
     }
 
-    /// For sends: each asks the kernel about its socket.
+    /// For sends: each queries the kernel about its socket.
     pub fn has_inet6(&self) -> Variant<'a> {
         let directory = self.policies.assigned();
         self.restricted("libipaddr, has an AF_INET6 socket too", directory)
@@ -168,7 +168,7 @@ impl<'a> Variants<'a> {
     }
 
     /// For connect: once a program has bound with `IP_BIND_ADDRESS_NO_PORT` itself, the library
-    /// asks each socket whether it has a source already.
+    /// queries each socket whether it has a source already.
     pub fn chosen_source(&self) -> Variant<'a> {
         let directory = self.policies.assigned();
         self.restricted("libipaddr, has chosen a source", directory)

@@ -44,7 +44,7 @@ impl Process {
     }
 }
 
-/// Each process's output takes a descriptor, and many systems allow 1,024 unless asked for more.
+/// Each process's output takes a descriptor, and many systems allow 1,024 unless the limit is raised.
 pub(super) fn allow_descriptors() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

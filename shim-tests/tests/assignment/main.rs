@@ -143,19 +143,19 @@ fn an_address_that_is_written_late() {
     policy.write("", "ipv6", "::1\n");
     assert!(
         process
-            .ask("udp4 connect 127.0.0.1 9")
+            .call("udp4 connect 127.0.0.1 9")
             .starts_with("0 127.0.0.7 ")
     );
-    assert!(process.ask("udp6only bind :: 0").starts_with("0 :: "));
+    assert!(process.call("udp6only bind :: 0").starts_with("0 :: "));
 }
 
 /// Even the directory may come late.
 #[test]
 fn a_directory_that_is_made_late() {
-    let folder = PolicyDir::new();
-    let mut process = Shim::policy(&folder.path().join("later")).on_demand();
+    let directory = PolicyDir::new();
+    let mut process = Shim::policy(&directory.path().join("later")).on_demand();
     assert_eq!(process.bind_wildcard(), "0.0.0.0");
-    folder.write("later", "ipv4", "127.0.0.7\n");
+    directory.write("later", "ipv4", "127.0.0.7\n");
     assert_eq!(process.bind_wildcard(), "127.0.0.7");
 }
 
@@ -212,35 +212,35 @@ const CALLS: [&str; 4] = ["bind", "connect", "listen", "send"];
 fn no_descriptor_left_in_an_unrestricted_process() {
     let policy = PolicyDir::new();
     let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
-    process.ask("descriptors");
+    process.call("descriptors");
     for call in CALLS {
-        let answer = process.ask(call);
+        let answer = process.call(call);
         assert!(answer.starts_with("0 "), "{call}: {answer}");
     }
     // What it can't read it doesn't know of; for how long is its own affair.
     policy.write("", "ipv4", "127.0.0.7\n");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
-    process.ask("restore");
-    assert!(process.ask("bind").starts_with("0 127.0.0.7 "));
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
+    process.call("restore");
+    assert!(process.call("bind").starts_with("0 127.0.0.7 "));
     // Nor does it lose what it has.
-    process.ask("descriptors");
+    process.call("descriptors");
     for call in CALLS {
-        let answer = process.ask(call);
+        let answer = process.call(call);
         assert!(answer.starts_with("0 127.0.0.7 "), "{call}: {answer}");
     }
     assert_eq!(process.end(), "");
 }
 
-/// A file that assigns nothing was read before; in the log stands that it can't be read now.
+/// A file that assigns nothing was read before; the log says that it can't be read now.
 #[test]
 fn no_descriptor_left_is_said() {
     let policy = PolicyDir::new();
     policy.write("", "ipv4", "0.0.0.0\n");
     let shim = Shim::policy(policy.path()).var("IPADDR_LOG", "info");
     let mut process = shim.on_demand_by("exhausted");
-    process.ask("descriptors");
+    process.call("descriptors");
     for call in CALLS {
-        let answer = process.ask(call);
+        let answer = process.call(call);
         assert!(answer.starts_with("0 "), "{call}: {answer}");
     }
     let err = process.end();
@@ -262,13 +262,13 @@ fn no_descriptor_left_from_the_beginning() {
     let refused = |assigned| {
         let mut process = shim.on_demand_by("exhausted");
         for call in CALLS {
-            let answer = process.ask(call);
+            let answer = process.call(call);
             assert!(answer.starts_with("EPERM "), "{call}: {answer}");
         }
-        process.ask("restore");
-        assert_eq!(process.ask("bind").split(' ').nth(1), Some(assigned));
-        process.ask("descriptors");
-        assert_eq!(process.ask("bind").split(' ').nth(1), Some(assigned));
+        process.call("restore");
+        assert_eq!(process.call("bind").split(' ').nth(1), Some(assigned));
+        process.call("descriptors");
+        assert_eq!(process.call("bind").split(' ').nth(1), Some(assigned));
         let err = process.end();
         let message = "/proc/self/cgroup: too many open files: expected a readable file";
         assert_eq!(err.matches(message).count(), 1, "said once: {err}");
@@ -284,32 +284,32 @@ fn no_descriptor_left_from_the_beginning() {
 fn no_descriptor_left_in_a_process_that_is_refused() {
     let policy = PolicyDir::new();
     let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
     policy.write("", "ipv4", "");
-    assert!(process.ask("bind").starts_with("EPERM "));
-    process.ask("descriptors");
-    assert!(process.ask("bind").starts_with("EPERM "));
+    assert!(process.call("bind").starts_with("EPERM "));
+    process.call("descriptors");
+    assert!(process.call("bind").starts_with("EPERM "));
     policy.write("", "ipv4", "0.0.0.0\n");
-    assert!(process.ask("bind").starts_with("EPERM "));
-    process.ask("restore");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
-    process.ask("descriptors");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
+    assert!(process.call("bind").starts_with("EPERM "));
+    process.call("restore");
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
+    process.call("descriptors");
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
 }
 
 /// Without memory every call is refused, whatever was before: only descriptors are an exception.
 #[test]
 fn no_memory_left() {
-    let folder = PolicyDir::new();
-    let shim = Shim::policy(&folder.path().join("later"));
+    let directory = PolicyDir::new();
+    let shim = Shim::policy(&directory.path().join("later"));
     let mut process = shim.on_demand_by("exhausted");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
-    process.ask("memory");
-    assert!(process.ask("bind").starts_with("0 0.0.0.0 "));
-    folder.write("later", "ipv4", "127.0.0.7\n");
-    assert!(process.ask("bind").starts_with("EPERM "));
-    process.ask("restore");
-    assert!(process.ask("bind").starts_with("0 127.0.0.7 "));
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
+    process.call("memory");
+    assert!(process.call("bind").starts_with("0 0.0.0.0 "));
+    directory.write("later", "ipv4", "127.0.0.7\n");
+    assert!(process.call("bind").starts_with("EPERM "));
+    process.call("restore");
+    assert!(process.call("bind").starts_with("0 127.0.0.7 "));
     let err = process.end();
     assert!(err.contains("there is no memory to read it in"), "{err}");
 }

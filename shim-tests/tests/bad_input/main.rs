@@ -21,7 +21,7 @@ fn refuses_all(shim: &Shim, place: &str, expected: &[&str]) {
         "udp6 connect ::1 9",
         "udp6 connect ::ffff:127.0.0.1 9",
     ] {
-        let answer = process.ask(call);
+        let answer = process.call(call);
         assert!(answer.starts_with("EPERM "), "{call}: {answer}");
     }
     let err = process.end();
@@ -200,18 +200,18 @@ fn directories_that_anybody_may_write_to() {
     let shim = shim.cgroup(&inner);
     assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
     for level in [outer.name(), middle.name(), inner.name()] {
-        let folder = policy.path().join(level);
-        set_mode(&folder, 0o777);
-        let place = format!("{}: ", folder.display());
+        let path = policy.path().join(level);
+        set_mode(&path, 0o777);
+        let place = format!("{}: ", path.display());
         refuses_all(&shim, &place, &expected);
-        set_mode(&folder, 0o1777);
+        set_mode(&path, 0o1777);
         assert_eq!(shim.on_demand().bind_wildcard(), "127.0.0.7");
     }
     // Whether the innermost level is there or not.
     fs::remove_dir_all(policy.path().join(inner.name())).expect("it is ours");
-    let folder = policy.path().join(middle.name());
-    set_mode(&folder, 0o777);
-    let place = format!("{}: ", folder.display());
+    let level_dir = policy.path().join(middle.name());
+    set_mode(&level_dir, 0o777);
+    let place = format!("{}: ", level_dir.display());
     refuses_all(&shim, &place, &expected);
     drop(inner);
     drop(middle);
@@ -281,11 +281,11 @@ fn files_of_another_user() {
     fs::remove_file(&file).expect("it is there");
 
     let Some(cgroup) = skip::cgroup() else { return };
-    let folder = policy.path().join(cgroup.name());
+    let level_dir = policy.path().join(cgroup.name());
     policy.write(cgroup.name(), "ipv4", "127.0.0.7\n");
     let shim = shim.cgroup(&cgroup);
-    let place = format!("{}: ", folder.display());
-    chown(&folder, OTHER, None).expect("we are root");
+    let place = format!("{}: ", level_dir.display());
+    chown(&level_dir, OTHER, None).expect("we are root");
     refuses_all(&shim, &place, &expected);
 }
 
@@ -350,15 +350,15 @@ fn links_that_lead_nowhere() {
     // A level, the innermost and one above it.
     let Some(outer) = skip::cgroup() else { return };
     let inner = outer.child("inner");
-    let folder = policy.path().join(outer.name());
-    fs::create_dir_all(folder.parent().expect("the directory")).expect("the directory is ours");
-    symlink("nowhere", &folder).expect("the directory is ours");
-    let place = format!("{}: ", folder.display());
+    let level_dir = policy.path().join(outer.name());
+    fs::create_dir_all(level_dir.parent().expect("the directory")).expect("the directory is ours");
+    symlink("nowhere", &level_dir).expect("the directory is ours");
+    let place = format!("{}: ", level_dir.display());
     for cgroup in [&outer, &inner] {
         refuses_all(&shim.clone().cgroup(cgroup), &place, &[&directory]);
     }
-    fs::remove_file(&folder).expect("it is ours");
-    symlink(policy.path().join("real"), &folder).expect("the directory is ours");
+    fs::remove_file(&level_dir).expect("it is ours");
+    symlink(policy.path().join("real"), &level_dir).expect("the directory is ours");
     let mut process = shim.clone().cgroup(&inner).on_demand();
     assert_eq!(process.bind_wildcard(), "127.0.0.7");
     drop(process);
@@ -379,10 +379,10 @@ fn files_in_the_place_of_directories() {
 
     let Some(outer) = skip::cgroup() else { return };
     let inner = outer.child("inner");
-    let folder = policy.path().join(outer.name());
-    fs::create_dir_all(folder.parent().expect("the directory")).expect("the directory is ours");
-    fs::write(&folder, "127.0.0.7\n").expect("the directory is ours");
-    let place = format!("{}: ", folder.display());
+    let level_dir = policy.path().join(outer.name());
+    fs::create_dir_all(level_dir.parent().expect("the directory")).expect("the directory is ours");
+    fs::write(&level_dir, "127.0.0.7\n").expect("the directory is ours");
+    let place = format!("{}: ", level_dir.display());
     for cgroup in [&outer, &inner] {
         let shim = Shim::policy(policy.path()).cgroup(cgroup);
         refuses_all(&shim, &place, &expected);
@@ -414,26 +414,26 @@ fn something_else_than_a_file() {
     refuses_all(&shim, &place, &["too many symbolic links"]);
 }
 
-/// The library, and a program of the harness, where any user gets to them: root's own folders may be
+/// The library, and a program of the harness, where any user gets to them: root's own directories may be
 /// in the way.
 struct ForAnybody {
-    _folder: PolicyDir,
+    _directory: PolicyDir,
     library: PathBuf,
     program: PathBuf,
 }
 
 impl ForAnybody {
     fn new() -> Self {
-        let folder = PolicyDir::new();
+        let directory = PolicyDir::new();
         let copy = |from: &Path| {
-            let to = folder.path().join(from.file_name().expect("a file"));
+            let to = directory.path().join(from.file_name().expect("a file"));
             fs::copy(from, &to).expect("it can be read");
             to
         };
         Self {
             library: copy(shim_tests::library()),
             program: copy(&shim_tests::harness("bind")),
-            _folder: folder,
+            _directory: directory,
         }
     }
 
@@ -471,7 +471,7 @@ fn a_file_that_may_not_be_read() {
     assert_eq!(run.words()[..2], ["0", "127.0.0.7"], "{run:?}");
 }
 
-/// What is above the policy directory is not looked at: it may lie anywhere.
+/// What is above the policy directory is not checked: it may be anywhere.
 #[test]
 fn an_ordinary_users_own_policy_directory() {
     if !skip::root_for("becoming another user") || !skip::command("setpriv") {

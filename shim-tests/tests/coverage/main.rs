@@ -9,19 +9,19 @@ use shim_tests::{PolicyDir, Shim, harness, library, skip};
 
 /// A directory with programs of each kind, which anybody may enter.
 struct Programs {
-    folder: PolicyDir,
+    directory: PolicyDir,
 }
 
 impl Programs {
     fn new() -> Self {
-        let folder = PolicyDir::new();
+        let directory = PolicyDir::new();
         // Where somebody else may read it.
-        fs::copy(library(), folder.path().join("libipaddr.so")).expect("the library is copied");
-        Self { folder }
+        fs::copy(library(), directory.path().join("libipaddr.so")).expect("the library is copied");
+        Self { directory }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn copy(&self, from: &Path, name: &str, mode: u32) -> PathBuf {
@@ -336,11 +336,11 @@ fn a_search_by_path_finds_what_libc_finds() {
     }
     let programs = Programs::new();
     let program = programs.compile("found", &["-static"]);
-    let folder = programs.folder.path().display().to_string();
-    let first = programs.folder.path().join("first");
+    let directory = programs.directory.path().display().to_string();
+    let first = programs.directory.path().join("first");
     fs::create_dir(&first).expect("the directory is ours");
     fs::write(first.join("found"), "not executable").expect("the directory is ours");
-    let path = format!("/nonexistent:{}:{folder}:/bin", first.display());
+    let path = format!("/nonexistent:{}:{directory}:/bin", first.display());
     let shim = Shim::ipv4("127.0.0.2").var("PATH", &path);
     for way in ["execvp", "execvpe", "execlp", "posix_spawnp"] {
         let said = logged(&shim, way, "found");

@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
         way: Way::Library,
         when: "an IPv4 datagram socket of a process that sends many datagrams",
         does: "is bound to the assigned address from the beginning, without a port",
-        why: "so a send need not ask the kernel (`src/process/datagrams.rs`)",
+        why: "so a send need not query the kernel (`src/process/datagrams.rs`)",
     },
     Row {
         difference: NoPortOption,
@@ -118,14 +118,14 @@ pub const ROWS: &[Row] = &[
         way: Way::Library,
         when: "`bind` to an address that would be refused, in a sockaddr that isn't of the socket's family",
         does: "`EPERM`, not the kernel's `EAFNOSUPPORT` or `EINVAL`",
-        why: "the family is asked for only where it matters",
+        why: "the family is queried only where it matters",
     },
     Row {
         difference: RefusedFirst,
         way: Way::Library,
         when: "a call that the rules refuse and the kernel refuses for another reason too",
         does: "`EPERM`, or what the quiet bind says, not the kernel's errno",
-        why: "the rules are asked before the kernel",
+        why: "the rules are applied before the kernel is called",
     },
     Row {
         difference: LeftBound,

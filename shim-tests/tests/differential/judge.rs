@@ -42,7 +42,7 @@ fn is_local(
         (Some((address, port)), Some((found, number))) => {
             let is_port = match port {
                 Port::None => number == 0,
-                Port::Asked(port) => number == port,
+                Port::Requested(port) => number == port,
                 Port::Chosen(which) => {
                     number != 0
                         && !place.free.contains(&number)

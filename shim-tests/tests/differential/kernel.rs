@@ -86,7 +86,7 @@ impl<'a> Kernel<'a> {
         if self.is_in_use(socket, port) {
             return Err("EADDRINUSE");
         }
-        self.sockets[socket].port = Port::Asked(port);
+        self.sockets[socket].port = Port::Requested(port);
         Ok(())
     }
 
@@ -97,7 +97,7 @@ impl<'a> Kernel<'a> {
             let other = &self.sockets[index];
             index != socket
                 && other.kind.is_stream() == own.kind.is_stream()
-                && other.port == Port::Asked(port)
+                && other.port == Port::Requested(port)
                 && other.overlaps(own)
                 && !(own.reuse && other.reuse && other.state != State::Listening)
         })
@@ -119,7 +119,7 @@ impl<'a> Kernel<'a> {
         self.bind_at(socket, name, no_port)?;
         let own = &mut self.sockets[socket];
         own.quietly_locked = false;
-        own.asked_ipv6_only = own.ipv6_only;
+        own.set_ipv6_only = own.ipv6_only;
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl<'a> Kernel<'a> {
         }
         match own.port {
             Port::None => self.choose_port(socket),
-            Port::Asked(port) if self.is_in_use(socket, port) => return Err("EADDRINUSE"),
+            Port::Requested(port) if self.is_in_use(socket, port) => return Err("EADDRINUSE"),
             _ => {}
         }
         self.sockets[socket].state = State::Listening;
@@ -253,7 +253,7 @@ impl<'a> Kernel<'a> {
         self.take_source(socket, remote);
         match self.sockets[socket].port {
             Port::None => self.choose_port(socket),
-            Port::Asked(_) if self.is_connected(socket, remote, name.port) => {
+            Port::Requested(_) if self.is_connected(socket, remote, name.port) => {
                 self.disconnect(socket);
                 return Err("EADDRNOTAVAIL");
             }
@@ -366,7 +366,7 @@ impl<'a> Kernel<'a> {
             return Err("EINVAL");
         }
         own.ipv6_only = on;
-        own.asked_ipv6_only = on;
+        own.set_ipv6_only = on;
         Ok(())
     }
 
@@ -432,7 +432,7 @@ impl<'a> Kernel<'a> {
             (Domain::Inet6, Some(name)) => match name.family() {
                 _ if name.length < 2 => return Err("EINVAL"),
                 libc::AF_INET6 if name.length < IN6 => return Err("EINVAL"),
-                // As no name, but that a v4-mapped one of a connection isn't looked for any more.
+                // As no name, but that a v4-mapped one of a connection isn't checked any more.
                 libc::AF_UNSPEC if remote.is_some_and(|remote| remote.is_ipv4()) => {
                     let mapped = chosen.is_some_and(|chosen| chosen.to_canonical().is_ipv4());
                     return Err(if mapped { "EINVAL" } else { "ENETUNREACH" });

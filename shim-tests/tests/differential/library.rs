@@ -30,7 +30,7 @@ impl Model<'_> {
 
     /// Whether the library takes a port for one that the socket has.
     pub fn is_stale(&self, socket: &Socket) -> bool {
-        socket.looks_bound() && !socket.is_bound() && self.differs(Difference::StalePort)
+        socket.seems_bound() && !socket.is_bound() && self.differs(Difference::StalePort)
     }
 
     /// After a bind that failed.
@@ -38,7 +38,7 @@ impl Model<'_> {
         let own = &self.kernel.sockets[socket];
         if self.process.datagrams == Datagrams::AllBound && own.kind == Kind::Udp {
             match own.domain {
-                _ if own.looks_bound() => {}
+                _ if own.seems_bound() => {}
                 Domain::Inet => self.bind_at_socket(socket),
                 Domain::Inet6 => self.process.datagrams = Datagrams::Unknown,
             }
@@ -48,7 +48,7 @@ impl Model<'_> {
     /// A socket that a quiet bind moves, though it is bound.
     pub fn note_looks_unbound(&self, socket: usize) {
         let own = &self.kernel.sockets[socket];
-        if own.is_bound() && !own.looks_bound() {
+        if own.is_bound() && !own.seems_bound() {
             self.differs(Difference::MappedWildcard);
         }
     }
@@ -65,7 +65,7 @@ impl Model<'_> {
         let own = &self.kernel.sockets[socket];
         let is_wildcard = name.address.to_canonical().is_unspecified();
         let is_chosen = self.process.chose_source && !self.may_be_left(socket);
-        if (is_chosen || is_wildcard) && own.looks_bound() {
+        if (is_chosen || is_wildcard) && own.seems_bound() {
             return self.keep_source(socket, name);
         }
         let remote = name.address.to_canonical();
@@ -85,7 +85,7 @@ impl Model<'_> {
             }
             return Ok(true);
         }
-        if before.looks_bound() {
+        if before.seems_bound() {
             let again = remote.is_ipv4() && self.take_ipv4_again(socket);
             if again && self.kernel.bind_quietly(socket, assigned, true).is_ok() {
                 return Ok(true);
@@ -130,7 +130,7 @@ impl Model<'_> {
         self.process.left_bound = true;
         let own = &mut self.kernel.sockets[socket];
         own.no_port = false;
-        if own.ipv6_only != own.asked_ipv6_only {
+        if own.ipv6_only != own.set_ipv6_only {
             self.differs(Difference::Ipv6OnlyStays);
         }
     }
@@ -169,7 +169,7 @@ impl Model<'_> {
             return;
         }
         let (was_only, wildcard) = (
-            own.asked_ipv6_only,
+            own.set_ipv6_only,
             if remote.is_ipv4() {
                 Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()
             } else {
@@ -181,7 +181,7 @@ impl Model<'_> {
             let bound = self.kernel.bind_quietly(socket, wildcard.into(), true);
             bound.expect("a socket without a port");
             let own = &mut self.kernel.sockets[socket];
-            own.asked_ipv6_only = was_only;
+            own.set_ipv6_only = was_only;
             own.no_port = false;
             self.differs(Difference::OneFamilyLeft);
         }
@@ -190,12 +190,12 @@ impl Model<'_> {
     /// Before an IPv4 destination: takes back that a quiet bind to IPv6 has set `IPV6_V6ONLY`.
     fn take_ipv4_again(&mut self, socket: usize) -> bool {
         let own = &self.kernel.sockets[socket];
-        let was_only = own.asked_ipv6_only;
+        let was_only = own.set_ipv6_only;
         let taken = own.local.to_canonical().is_ipv6()
             && self.may_be_left(socket)
             && self.kernel.set_ipv6_only(socket, false).is_ok();
         if taken {
-            self.kernel.sockets[socket].asked_ipv6_only = was_only;
+            self.kernel.sockets[socket].set_ipv6_only = was_only;
             self.note_replaced(socket);
             if was_only {
                 self.differs(Difference::Ipv6OnlyForgotten);
@@ -279,7 +279,7 @@ impl Model<'_> {
         // Of no family it is a destination for IPv4 datagrams only.
         let is_none = name.unspec && (own.kind.is_stream() || own.domain == Domain::Inet6);
         if is_none || name.length < if name.address.is_ipv4() { 16 } else { 24 } {
-            if !own.looks_bound() {
+            if !own.seems_bound() {
                 self.bind_before_refusal(socket)?;
             }
             return Ok(false);
@@ -290,17 +290,17 @@ impl Model<'_> {
             self.free_for(socket, remote);
         }
         let own = &self.kernel.sockets[socket];
-        if assigned.is_none() && !(remote.is_unspecified() && own.looks_bound()) {
+        if assigned.is_none() && !(remote.is_unspecified() && own.seems_bound()) {
             return Ok(false);
         }
         if remote.is_ipv4() && assigned.is_some() {
             self.note_query();
         }
-        if self.kernel.sockets[socket].looks_bound() && !self.is_replaced(socket, remote, opens) {
+        if self.kernel.sockets[socket].seems_bound() && !self.is_replaced(socket, remote, opens) {
             return self.keep_source(socket, &name);
         }
         let own = &mut self.kernel.sockets[socket];
-        let (stream, no_port, bound) = (own.kind.is_stream(), own.no_port, own.looks_bound());
+        let (stream, no_port, bound) = (own.kind.is_stream(), own.no_port, own.seems_bound());
         let (false, Some(assigned)) = (stream && !opens, assigned) else {
             return Ok(false);
         };
@@ -354,8 +354,8 @@ impl Model<'_> {
             let may_stay = self.rules.reach(own, some_remote) == Verdict::Pass;
             match (own.kind, own.domain) {
                 (Kind::Tcp | Kind::Mptcp, _) => {}
-                (Kind::Udp, Domain::Inet) if !own.looks_bound() => self.bind_at_socket(socket),
-                (Kind::Udp, Domain::Inet6) if !own.looks_bound() || own.is_dual_stack() => {
+                (Kind::Udp, Domain::Inet) if !own.seems_bound() => self.bind_at_socket(socket),
+                (Kind::Udp, Domain::Inet6) if !own.seems_bound() || own.is_dual_stack() => {
                     return Datagrams::Unknown;
                 }
                 (Kind::Udp, _) if may_stay => {}

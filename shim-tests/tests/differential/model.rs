@@ -1,6 +1,6 @@
 //! The state of a program as it is predicted.
 //!
-//! One model for both ways: where one of them does otherwise it asks [`Counts::differs`].
+//! One model for both ways: where one of them does otherwise it calls [`Counts::differs`].
 
 use crate::differences::{Counts, Difference, Way};
 use crate::kernel::Kernel;

@@ -13,7 +13,7 @@ pub struct Place {
     pub other_ipv6: Option<Ipv6Addr>,
     /// The port of the peers, on every address.
     pub peer: u16,
-    /// A port where datagrams are not looked at.
+    /// A port where nobody receives the datagrams.
     pub sink: u16,
     /// A port where nobody listens.
     pub refused: u16,
@@ -22,7 +22,7 @@ pub struct Place {
     /// Whether nothing leaves by any route.
     pub is_closed: bool,
     /// Whether a cgroup-BPF connect program is attached anywhere on this machine: from then on the
-    /// kernel looks at the length of a datagram socket's destination before it binds the socket.
+    /// kernel checks the length of a datagram socket's destination before it binds the socket.
     pub hooks: bool,
 }
 

@@ -118,7 +118,7 @@ impl Model<'_> {
             Choice::ReuseAddress => own.reuse = on,
             Choice::BindAddressNoPort => {
                 own.no_port = on;
-                own.asked_no_port = on;
+                own.set_no_port = on;
             }
         }
         Ok(())
@@ -160,7 +160,7 @@ impl Model<'_> {
 
     fn note_no_port(&self, socket: usize, port: u16) {
         let own = &self.kernel.sockets[socket];
-        if own.no_port != own.asked_no_port && port == 0 && !own.is_busy() {
+        if own.no_port != own.set_no_port && port == 0 && !own.is_busy() {
             self.differs(Difference::NoPortOption);
         }
     }
@@ -174,7 +174,7 @@ impl Model<'_> {
             };
         }
         if own.kind.is_stream()
-            && !own.looks_bound()
+            && !own.seems_bound()
             && let Verdict::Become(assigned) = self.rules.bind(own, wildcard(own.domain))
             && !self.differs(Difference::ListenUnseen)
         {

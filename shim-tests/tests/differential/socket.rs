@@ -16,8 +16,8 @@ pub const IN6: u32 = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
     None,
-    /// One that a program has asked for.
-    Asked(u16),
+    /// One that a program has chosen.
+    Requested(u16),
     /// One that the kernel has chosen; the number only tells it from others.
     Chosen(usize),
 }
@@ -52,9 +52,9 @@ pub struct Socket {
     /// Only a quiet bind has locked the address.
     pub quietly_locked: bool,
     /// `IP_BIND_ADDRESS_NO_PORT` as the program has set it.
-    pub asked_no_port: bool,
+    pub set_no_port: bool,
     /// `IPV6_V6ONLY` as the program has set it, or a bind of its own has.
-    pub asked_ipv6_only: bool,
+    pub set_ipv6_only: bool,
 }
 
 impl Socket {
@@ -74,8 +74,8 @@ impl Socket {
             state: State::Closed,
             reset: false,
             quietly_locked: false,
-            asked_no_port: false,
-            asked_ipv6_only: false,
+            set_no_port: false,
+            set_ipv6_only: false,
         }
     }
 
@@ -84,8 +84,8 @@ impl Socket {
         self.local != wildcard(self.domain) || self.port != Port::None
     }
 
-    /// Whether getsockname(2) makes it look bound.
-    pub fn looks_bound(&self) -> bool {
+    /// Whether getsockname(2) makes it seem bound.
+    pub fn seems_bound(&self) -> bool {
         !self.local.to_canonical().is_unspecified() || self.shown != Port::None
     }
 
@@ -185,7 +185,7 @@ pub fn wildcard(domain: Domain) -> IpAddr {
     }
 }
 
-/// An address as a socket writes it whose own addresses look like `form`.
+/// An address as a socket writes it whose own addresses are written like `form`.
 pub fn in_form_of(form: IpAddr, address: IpAddr) -> IpAddr {
     match (form, address) {
         (IpAddr::V6(_), IpAddr::V4(address)) => address.to_ipv6_mapped().into(),

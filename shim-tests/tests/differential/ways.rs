@@ -32,7 +32,7 @@ pub struct World {
     connections: TcpListener,
     /// What is sent here is dropped once it is full.
     _sink: UdpSocket,
-    /// For each setting, what it is held to. (The reference goes before its cgroup does.)
+    /// For each setting, what restricts it. (The reference goes before its cgroup does.)
     attached: Vec<(Setting, Reference, Cgroup)>,
 }
 

@@ -115,15 +115,15 @@ fn an_assignment_that_came_late() {
                 .join(format!("ipaddr.{kind}"))
         });
         let mut process = Shim::policy(policy.path()).cgroup(&from).late_exec();
-        assert_eq!(process.ask_outcome("bind"), "0 0.0.0.0");
+        assert_eq!(process.outcome("bind"), "0 0.0.0.0");
         if *late == long {
             policy.write(from.name(), "ipv6", &ipv6);
         }
         policy.write(from.name(), "ipv4", late);
-        assert_eq!(process.ask_outcome("bind"), "0 127.0.0.2");
+        assert_eq!(process.outcome("bind"), "0 127.0.0.2");
         policy.write(to.name(), "ipv4", list);
         to.take(process.pid());
-        assert_eq!(process.ask_outcome("exec"), expected, "{list}");
+        assert_eq!(process.outcome("exec"), expected, "{list}");
         for file in files.iter().filter(|file| file.exists()) {
             std::fs::remove_file(file).expect("it is ours");
         }
@@ -346,21 +346,21 @@ fn a_conflict_that_goes_away() {
     policy.write("", "ipv4", "127.0.0.4\n");
     let shim = Shim::policy(policy.path()).var("IPADDR_LATCH", "|127.0.0.2-127.0.0.3;-");
     let mut process = shim.late_exec();
-    assert_eq!(process.ask_outcome("bind"), "EPERM 0.0.0.0");
+    assert_eq!(process.outcome("bind"), "EPERM 0.0.0.0");
     policy.write("", "ipv4", "127.0.0.3\n");
-    assert_eq!(process.ask_outcome("bind"), "0 127.0.0.3");
+    assert_eq!(process.outcome("bind"), "0 127.0.0.3");
     // What it has got meanwhile is carried, not what it came with.
     policy.write("", "ipv4", "127.0.0.2\n127.0.0.3\n");
-    assert_eq!(process.ask_outcome("exec"), "0 127.0.0.3");
+    assert_eq!(process.outcome("exec"), "0 127.0.0.3");
 }
 
 /// A directory that was made late: no room was kept, and that is said.
 #[test]
 fn an_assignment_that_is_not_carried() {
-    let folder = PolicyDir::new();
-    let mut process = Shim::policy(&folder.path().join("later")).on_demand();
+    let directory = PolicyDir::new();
+    let mut process = Shim::policy(&directory.path().join("later")).on_demand();
     assert_eq!(process.bind_wildcard(), "0.0.0.0");
-    folder.write("later", "ipv4", "127.0.0.7\n");
+    directory.write("later", "ipv4", "127.0.0.7\n");
     assert_eq!(process.bind_wildcard(), "127.0.0.7");
     assert_eq!(process.bind_wildcard(), "127.0.0.7");
     let err = process.end();

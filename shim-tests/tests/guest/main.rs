@@ -223,8 +223,8 @@ fn descriptors_that_are_no_internet_sockets() {
 
 #[test]
 fn other_families_are_untouched() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("socket");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("socket");
     let path = path.to_str().expect("UTF-8");
     Shim::ipv4(ADDRESS)
         .harness("unix_socket", &[path])
@@ -241,7 +241,7 @@ fn other_preloaded_libraries_still_work() {
     let arguments = ["tcp4", "127.0.0.1", &listener.port(), "0.0.0.0", "0"];
     let other = || harness("other_library");
 
-    // Before ours it sees what the program asks for.
+    // Before ours it sees what the program passes.
     let run = Shim::ipv4(ADDRESS)
         .preload_before(other())
         .harness("connect", &arguments);
@@ -384,9 +384,9 @@ fn a_musl_process() {
     if !skip::command("musl-gcc") {
         return;
     }
-    let folder = PolicyDir::new();
+    let directory = PolicyDir::new();
     let compile = |name: &str| -> PathBuf {
-        let to = folder.path().join(name);
+        let to = directory.path().join(name);
         let source = shim_tests::artifacts::workspace()
             .join("c-harness")
             .join(name);

@@ -50,7 +50,7 @@ impl Modules {
     }
 
     /// Which file imports which. That a module declares its inner ones counts for nothing, and so
-    /// do unit tests, which may look at everything.
+    /// do unit tests, which may use everything.
     pub fn imports(&self) -> Imports {
         let mut imports = Imports::new();
         for (name, file) in &self.files {

@@ -144,8 +144,8 @@ fn no_handler_runs_and_no_mask_changes() {
 /// `SIGXFSZ`.
 #[test]
 fn a_file_that_must_not_grow() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("log");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("log");
     let limited = Shim::ipv4(ADDRESS).by(&["prlimit", "--fsize=0:0", "--"]);
     let file = File::create(&path).expect("it is ours");
     assert_eq!(refused_bind(&limited, file), "EPERM");
@@ -183,8 +183,8 @@ fn a_full_pipe() {
 /// On which the kernel doesn't know `RWF_NOWAIT`.
 #[test]
 fn a_full_fifo() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("fifo");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("fifo");
     assert!(
         Command::new("mkfifo")
             .arg(&path)
@@ -214,7 +214,7 @@ fn a_full_fifo() {
     fill(&mut writer());
     assert_eq!(refused_bind(&shim(), writer()), "EPERM");
     assert_eq!(refused_bind(&by_name, Stdio::null()), "EPERM");
-    // Where /proc can't be asked for a description of our own.
+    // Where /proc can't be read for a description of our own.
     if skip::root_for("a mount namespace") && skip::command("unshare") {
         let without_proc = "umount -l /proc && exec timeout -s KILL 60 \"$0\" \"$@\"";
         let shim = shim().by(&["unshare", "--mount", "sh", "-c", without_proc]);
@@ -265,20 +265,20 @@ fn a_background_job_under_tostop() {
     if !skip::command("script") || !skip::command("bash") {
         return;
     }
-    let folder = PolicyDir::new();
-    let path = folder.path().join("out");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("out");
     let job = "stty tostop; \"$JOB\" tcp4 127.0.0.99 0 >\"$OUT\" & wait $!; echo status $?";
     let status = Shim::without()
         .var("SHELL", "/bin/bash")
         .var("IPADDR_IPV4", ADDRESS)
         .var("IPADDR_POLICY_DIR", "/nonexistent")
-        .var("JOB", folder.path().join("job").to_str().expect("UTF-8"))
+        .var("JOB", directory.path().join("job").to_str().expect("UTF-8"))
         .var("PROGRAM", harness("bind").to_str().expect("UTF-8"))
         .var("LIBRARY", shim_tests::library().to_str().expect("UTF-8"))
         .var("OUT", path.to_str().expect("UTF-8"))
         .var("COMMANDS", job);
     let script = "#!/bin/sh\nLD_PRELOAD=$LIBRARY exec \"$PROGRAM\" \"$@\"\n";
-    let job = folder.path().join("job");
+    let job = directory.path().join("job");
     fs::write(&job, script).expect("it is ours");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&job, mode).expect("it is ours");
@@ -315,8 +315,8 @@ fn a_client_sees_nothing() {
 /// A socket of this machine may be a client's too, unless systemd says that it is the journal's.
 #[test]
 fn the_journal_and_other_sockets_of_this_machine() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("socket");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("socket");
     let listener = UnixListener::bind(&path).expect("it is ours");
     let log = |variable: &dyn Fn(String) -> Option<String>| {
         let client = UnixStream::connect(&path).expect("it listens");
@@ -377,7 +377,7 @@ fn a_program_with_a_socket_says_what_is_wrong() {
     let why = "IPADDR_IPV4:1: \"banana\": expected an IPv4 address";
     let mut process = Shim::ipv4("banana").on_demand();
     for _ in 0..3 {
-        assert_eq!(process.ask("tcp4 bind 127.0.0.1 0"), "EPERM 0.0.0.0 0");
+        assert_eq!(process.call("tcp4 bind 127.0.0.1 0"), "EPERM 0.0.0.0 0");
     }
     let said = process.end();
     let refused = "bind fd 3 127.0.0.1:0: EPERM, the policy can't be used";
@@ -391,7 +391,7 @@ fn a_program_with_a_socket_says_what_is_wrong() {
         for _ in 0..2 {
             assert!(
                 process
-                    .ask("tcp4 bind 127.0.0.1 0")
+                    .call("tcp4 bind 127.0.0.1 0")
                     .starts_with("0 127.0.0.1 ")
             );
         }
@@ -400,7 +400,7 @@ fn a_program_with_a_socket_says_what_is_wrong() {
     }
 }
 
-/// What run-restricted.sh asks with.
+/// What run-restricted.sh queries the library with.
 #[test]
 fn a_check_says_what_is_wrong_at_load() {
     let check = |shim: Shim| {
@@ -465,8 +465,8 @@ fn one_line_a_decision() {
 
 #[test]
 fn the_log_file() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("log");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("log");
     let shim = Shim::ipv4(ADDRESS).var("IPADDR_LOG_FILE", path.to_str().expect("UTF-8"));
     for _ in 0..2 {
         let run = shim.harness("bind", &["tcp4", "127.0.0.9", "80"]);
@@ -483,16 +483,16 @@ fn the_log_file() {
 /// It changes nothing, and is said once.
 #[test]
 fn a_log_file_that_cannot_be_written_to() {
-    let folder = PolicyDir::new();
-    let folder = folder.path().to_str().expect("UTF-8");
-    let missing = format!("{folder}/missing/log");
+    let directory = PolicyDir::new();
+    let directory = directory.path().to_str().expect("UTF-8");
+    let missing = format!("{directory}/missing/log");
     for (path, why) in [
         (
             missing.as_str(),
             "no such file: expected a file that can be written to",
         ),
         (
-            folder,
+            directory,
             "is a directory: expected a file that can be written to",
         ),
         ("log", "expected an absolute path"),
@@ -501,7 +501,7 @@ fn a_log_file_that_cannot_be_written_to() {
         let shim = Shim::ipv4(ADDRESS).var("IPADDR_LOG_FILE", path);
         let mut process = shim.on_demand();
         for _ in 0..3 {
-            assert_eq!(process.ask("tcp4 bind 127.0.0.99 0"), "EPERM 0.0.0.0 0");
+            assert_eq!(process.call("tcp4 bind 127.0.0.99 0"), "EPERM 0.0.0.0 0");
         }
         let why = format!("IPADDR_LOG_FILE: \"{path}\": {why}");
         assert_eq!(lines(&process.end()), [why]);
@@ -511,9 +511,9 @@ fn a_log_file_that_cannot_be_written_to() {
     let mut process = Shim::ipv4(ADDRESS)
         .var("IPADDR_LOG_FILE", &missing)
         .on_demand();
-    process.ask("tcp4 bind 127.0.0.99 0");
-    fs::create_dir(log.parent().expect("a folder")).expect("it is ours");
-    process.ask("tcp4 bind 127.0.0.99 0");
+    process.call("tcp4 bind 127.0.0.99 0");
+    fs::create_dir(log.parent().expect("a directory")).expect("it is ours");
+    process.call("tcp4 bind 127.0.0.99 0");
     assert_eq!(lines(&process.end()).len(), 1);
     let said = fs::read_to_string(log).expect("it was made");
     let lost = "1 line was lost before this one";
@@ -523,8 +523,8 @@ fn a_log_file_that_cannot_be_written_to() {
 /// A daemon may have used descriptor 2 for a client's socket by then.
 #[test]
 fn nothing_is_written_to_a_reused_stderr() {
-    let folder = PolicyDir::new();
-    let path = folder.path().join("reused");
+    let directory = PolicyDir::new();
+    let path = directory.path().join("reused");
     let path = path.to_str().expect("UTF-8");
     let run = Shim::ipv4(ADDRESS).harness("stderr_reused", &[path]);
     assert_eq!((run.out.as_str(), run.err.as_str()), ("EPERM", ""));
@@ -678,7 +678,7 @@ fn one_line_at_load() {
         of("ipv4")
     );
     assert_eq!(said(&shim), format!("{NAME}: {networks}"));
-    late.ask("tcp4 bind 127.0.1.7 0");
+    late.call("tcp4 bind 127.0.1.7 0");
     let said_late = late.end();
     let expected = [
         format!("{NAME}: nothing is assigned"),

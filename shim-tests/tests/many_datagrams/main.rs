@@ -1,4 +1,4 @@
-//! A process that sends many datagrams isn't asked each time whether the socket is bound: it must
+//! In a process that sends many datagrams the kernel isn't queried each time whether a socket is bound: it must
 //! be right all the same, whatever socket comes in by whatever way.
 
 use shim_tests::{Shim, skip};
@@ -12,13 +12,13 @@ fn case(name: &str) -> String {
     run.out
 }
 
-/// What a new socket is bound to tells that the short way is taken.
+/// What a new socket is bound to tells that the fast path is taken.
 #[track_caller]
 fn settled(name: &str, then: &str) {
     assert_eq!(case(name), format!("{SETTLED} {then}").trim(), "{name}");
 }
 
-/// Somebody's socket can't be made sure of, so each send asks.
+/// The library can't be sure of somebody else's socket, so each send queries the kernel.
 #[track_caller]
 fn not_settled(name: &str, then: &str) {
     let expected = format!("new: 0.0.0.0 0 from 127.0.0.2 {then}");
@@ -93,7 +93,7 @@ fn one_is_shared_without_the_other() {
     }
 }
 
-/// In a process with many descriptors no send has to wait until all have been gone through.
+/// In a process with many descriptors no send has to wait until the library has iterated over all.
 #[test]
 fn many_descriptors() {
     not_settled("many descriptors", "");

@@ -159,7 +159,7 @@ fn a_program_without_a_primary_address() {
     does("filter=prctl socket=tcp4 listen also=bind", "0 EPERM");
 }
 
-/// Nothing is looked for any more either.
+/// Nothing is checked any more either.
 #[test]
 fn an_unrestricted_program() {
     let (_receiver, port) = udp_port("127.0.0.1");
@@ -175,7 +175,7 @@ fn an_unrestricted_program() {
                 "0 0 0 0.0.0.0",
             );
             does(&filter("socket=tcp4 listen local"), "0 0 0.0.0.0");
-            // Each 1,024th send would look.
+            // Each 1,024th send would check.
             let sends = filter("socket=udp4 sendto*2100=127.0.0.1:PORT sendmsg=127.0.0.1:PORT");
             does(&sends, "0 0 0");
         }
@@ -195,7 +195,7 @@ fn a_program_whose_policy_cannot_be_used() {
     );
 }
 
-/// A filter from before the program began, which allows what loading it takes, how a socket is asked,
+/// A filter from before the program began, which allows what loading it takes, how a socket is queried,
 /// and what the program itself does: no setsockopt before its own, no kcmp, no getdents64.
 #[test]
 fn a_filter_that_is_inherited() {
@@ -251,13 +251,13 @@ impl Drop for Ended {
     }
 }
 
-fn chronyd(shim: &Shim, folder: &TempDir, name: &str, filter: &str, config: &str) -> Ended {
-    let path = |end: &str| folder.path().join(format!("{name}.{end}"));
+fn chronyd(shim: &Shim, directory: &TempDir, name: &str, filter: &str, config: &str) -> Ended {
+    let path = |end: &str| directory.path().join(format!("{name}.{end}"));
     let config = format!(
         "{config}\ncmdport 0\nbindcmdaddress /\npidfile {}\n",
         path("pid").display()
     );
-    fs::write(path("conf"), config).expect("the folder is ours");
+    fs::write(path("conf"), config).expect("the directory is ours");
     let mut command = shim.command("chronyd");
     // `-x`: the clock is left alone.
     command.args(["-4", "-d", "-x", "-u", "root", "-F", filter, "-f"]);
@@ -303,17 +303,17 @@ fn a_time_daemon_with_its_own_filter() {
     if !skip::root_for("chronyd") || !skip::command("chronyd") {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary directory");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let port = ports::free_port();
     // It answers the assigned address only.
     let server = format!("port {port}\nbindaddress 127.0.0.5\nlocal stratum 5\nallow {ADDRESS}");
-    let _server = chronyd(&Shim::without(), &folder, "server", "0", &server);
+    let _server = chronyd(&Shim::without(), &directory, "server", "0", &server);
     let client = format!("port 0\nserver 127.0.0.5 port {port} iburst minpoll -2");
-    let mut daemon = chronyd(&Shim::ipv4(ADDRESS), &folder, "client", "1", &client);
+    let mut daemon = chronyd(&Shim::ipv4(ADDRESS), &directory, "client", "1", &client);
     assert!(finds_its_server(&mut daemon));
 
     // From 127.0.0.1 it isn't answered, but lives.
-    let mut free = chronyd(&Shim::new(), &folder, "free", "1", &client);
+    let mut free = chronyd(&Shim::new(), &directory, "free", "1", &client);
     thread::sleep(Duration::from_secs(3));
     assert_eq!(free.0.try_wait().expect("it is our child"), None);
 }

@@ -42,7 +42,7 @@ fn php_curl_connects_from_the_address() {
 }
 
 /// Asserts that a client's requests and connections, so many, come from the address that is assigned.
-/// In its command `@SOURCE@` stands for the directory of these tests, `@URL@` and `@PORT@` for where
+/// In its command `@SOURCE@` means the directory of these tests, `@URL@` and `@PORT@` for where
 /// the observer listens, on 127.0.0.1.
 fn connects_from(needs: &str, command: &[&str], ipv4: &str, requests: usize, connections: usize) {
     if !skip::command(needs) {

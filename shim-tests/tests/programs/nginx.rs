@@ -131,7 +131,7 @@ impl Nginx {
     #[track_caller]
     fn proxies(&self, address: &str, path: &str, expected: &str) {
         let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-        let answer = self.server.ask(address, &request).expect("it answers");
+        let answer = self.server.request(address, &request).expect("it answers");
         let said = self.server.output();
         assert!(
             answer.contains(expected),

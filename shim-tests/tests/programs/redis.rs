@@ -39,7 +39,7 @@ fn redis_replica_connects_from_the_address() {
     let mut found = Vec::new();
     while found.is_empty() && start.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(50));
-        found = sources(&master.ask("127.0.0.1", request).expect("it answers"));
+        found = sources(&master.request("127.0.0.1", request).expect("it answers"));
     }
     assert_eq!(
         found,

@@ -96,7 +96,7 @@ impl Server {
     /// Asserts that it is reached there.
     #[track_caller]
     pub fn answers_on(&self, address: &str, protocol: Protocol) {
-        let answer = self.ask(address, protocol.request).expect("it answers");
+        let answer = self.request(address, protocol.request).expect("it answers");
         assert!(
             answer.contains(protocol.answer),
             "{address} answers {answer:?}; the server said:\n{}",
@@ -173,7 +173,7 @@ impl Server {
     }
 
     /// Sends a request; the whole answer.
-    pub fn ask(&self, address: &str, request: &str) -> io::Result<String> {
+    pub fn request(&self, address: &str, request: &str) -> io::Result<String> {
         let stream = TcpStream::connect_timeout(&self.endpoint(address), PATIENCE)?;
         exchange(stream, request)
     }

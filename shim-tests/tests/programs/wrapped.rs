@@ -35,7 +35,7 @@ fn curl_by_the_wrapper() {
     client(&Shim::without(), &wrapper, &arguments).says("from 127.77.71.1");
 }
 
-/// The wrapper beside the library under test, where it looks first.
+/// The wrapper beside the library under test, where it searches first.
 pub fn wrapper() -> (TempDir, String) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let wrapper = dir.path().join("run-restricted.sh");

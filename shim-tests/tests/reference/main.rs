@@ -1,4 +1,4 @@
-//! The kernel reference by itself: its programs load, hold a process to its address, and let it go.
+//! The kernel reference by itself: its programs load, restrict a process to its address, and let it go.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -24,7 +24,7 @@ fn binds() {
     let Some((_reference, cgroup)) = attached(Some(ADDRESS), None) else {
         return;
     };
-    for (kind, asked, expected) in [
+    for (kind, requested, expected) in [
         ("tcp4", "0.0.0.0", "0 127.0.0.2"),
         ("udp4", "127.0.0.1", "0 127.0.0.1"),
         ("udp4", "127.0.0.3", "EPERM 0.0.0.0"),
@@ -37,7 +37,7 @@ fn binds() {
         ("tcp6", "::ffff:127.0.0.3", "EPERM ::"),
         ("tcp6", "::1", "0 ::1"),
     ] {
-        let arguments = [kind, asked, "0"];
+        let arguments = [kind, requested, "0"];
         assert_eq!(says(&cgroup, "bind", &arguments), expected, "{arguments:?}");
     }
 }
@@ -47,13 +47,13 @@ fn binds_with_ipv6() {
     let Some((_reference, cgroup)) = attached(Some(ADDRESS), Some(Ipv6Addr::LOCALHOST)) else {
         return;
     };
-    for (kind, asked, expected) in [
+    for (kind, requested, expected) in [
         ("tcp6", "::", "0 ::1"),
         ("udp6only", "::", "0 ::1"),
         ("tcp6", "fd00::1", "EPERM ::"),
         ("tcp6", "::ffff:0.0.0.0", "0 ::ffff:127.0.0.2"),
     ] {
-        let arguments = [kind, asked, "0"];
+        let arguments = [kind, requested, "0"];
         assert_eq!(says(&cgroup, "bind", &arguments), expected, "{arguments:?}");
     }
 }

@@ -26,7 +26,7 @@ fn nothing_assigned() {
         "udp4 connect 127.0.0.1 9",
         "tcp4 connect 127.0.0.1 9",
     ] {
-        let said = process.ask(call);
+        let said = process.call(call);
         assert!(said.starts_with("EPERM"), "{call}: {said}");
     }
     let err = process.end();
@@ -129,14 +129,14 @@ fn over_exec() {
 fn an_assignment_that_comes_late() {
     let Some(from) = skip::cgroup() else { return };
     let to = Cgroup::v2().expect("there is one");
-    let folder = PolicyDir::new();
-    let later = folder.path().join("later");
+    let directory = PolicyDir::new();
+    let later = directory.path().join("later");
     let mut process = required(Shim::policy(&later).cgroup(&from)).late_exec();
-    assert_eq!(process.ask_outcome("bind"), "EPERM 0.0.0.0");
-    folder.write(&format!("later/{}", from.name()), "ipv4", "127.0.0.2\n");
-    assert_eq!(process.ask_outcome("bind"), "0 127.0.0.2");
+    assert_eq!(process.outcome("bind"), "EPERM 0.0.0.0");
+    directory.write(&format!("later/{}", from.name()), "ipv4", "127.0.0.2\n");
+    assert_eq!(process.outcome("bind"), "0 127.0.0.2");
     to.take(process.pid());
-    assert_eq!(process.ask_outcome("exec"), "0 127.0.0.2");
+    assert_eq!(process.outcome("exec"), "0 127.0.0.2");
 }
 
 #[test]

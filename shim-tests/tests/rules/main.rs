@@ -227,7 +227,7 @@ fn snat_chooses_the_source() {
     assert_eq!((words[1], words[7]), ("127.0.0.3", ADDRESS), "{run:?}");
 }
 
-/// What the rules are asked about is where the packets go, not what is written.
+/// The rules judge where the packets go, not what is written.
 #[test]
 fn a_wildcard_as_destination() {
     let (_receiver, port) = udp_port("0.0.0.0");
@@ -258,7 +258,7 @@ fn a_wildcard_as_destination() {
     let (_dir, written) = under(BOTH, "-A CONNECT -d 0.0.0.0 -j REJECT\n");
     assert_eq!(connect(&written, &["udp4", "0.0.0.0", &port]), "0");
 
-    // The short way of a process that sends many.
+    // The fast path of a process that sends many.
     let (_other, other) = udp_port("0.0.0.0");
     let rules = format!("-A CONNECT -d 127.0.0.2 -p udp --dport {other} -j REJECT\n");
     let (_dir, shim) = under(ADDRESS, &rules);
@@ -338,7 +338,7 @@ fn every_send_with_a_destination_is_a_connect() {
     assert_eq!(run.words()[0], "EPERM", "{run:?}");
 }
 
-/// A process that sends many takes no short way past the rules.
+/// A process that sends many takes no fast path past the rules.
 #[test]
 fn many_datagrams_are_judged_each() {
     let (socket, port) = udp_port("127.0.0.1");
@@ -597,7 +597,7 @@ fn a_busy_server_neither_stalls_nor_spins() {
     }
 }
 
-/// The local end is asked of the kernel where a rule says something of it.
+/// The kernel is queried for the local end where a rule says something of it.
 #[test]
 fn accept_knows_its_own_end() {
     for (rule, expected) in [

@@ -64,7 +64,7 @@ fn another_librarys_own_function_stays() {
     }
 }
 
-/// It sees what the program asks for before ours, and what the kernel gets behind ours; either way
+/// It sees what the program passes before ours, and what the kernel gets behind ours; either way
 /// nobody calls in a circle.
 #[test]
 fn another_preloaded_library_that_uses_a_handle() {
@@ -119,17 +119,17 @@ fn the_callers_library_path() {
     if !skip::command("cc") || !glibc() {
         return;
     }
-    let folder = PolicyDir::new();
-    let inner = folder.path().join("inner");
+    let directory = PolicyDir::new();
+    let inner = directory.path().join("inner");
     std::fs::create_dir(&inner).expect("the directory is ours");
     let compile = |to: &str, text: &str, options: &[&str]| {
-        let source = folder.path().join("source.c");
+        let source = directory.path().join("source.c");
         std::fs::write(&source, text).expect("the directory is ours");
         let status = std::process::Command::new("cc")
             .args(["-o", to])
             .arg(source)
             .args(options)
-            .current_dir(folder.path())
+            .current_dir(directory.path())
             .status();
         assert!(status.expect("cc runs").success(), "{to}");
     };
@@ -146,7 +146,7 @@ fn the_callers_library_path() {
         int main(void) { puts(opens() ? \"found\" : \"not found\"); return 0; }";
     compile("main", main, &["-L.", "-lopens", "-Wl,-rpath,$ORIGIN"]);
     for shim in [Shim::without(), Shim::new(), Shim::ipv4(ADDRESS)] {
-        shim.run(folder.path().join("main"), &[]).says("found");
+        shim.run(directory.path().join("main"), &[]).says("found");
     }
 }
 

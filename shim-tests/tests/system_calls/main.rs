@@ -137,8 +137,8 @@ fn calls_of_a_restricted_process() {
         // Refused: what isn't a socket would get another errno.
         expect.of(kind, &["bind=127.0.0.9"], &[TYPE]);
         // A port of the kernel's choice: a quiet bind must not replace this address later.
-        let asked = ["getsockopt IP_BIND_ADDRESS_NO_PORT", TYPE, "bind"];
-        expect.of(kind, &["bind=127.0.0.2"], &asked);
+        let queries = ["getsockopt IP_BIND_ADDRESS_NO_PORT", TYPE, "bind"];
+        expect.of(kind, &["bind=127.0.0.2"], &queries);
     }
     expect.of("tcp4", &["mptcp"], &["socket"]);
     expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
@@ -149,8 +149,8 @@ fn calls_of_a_restricted_process() {
     let bound = [NO_PORT, "bind", "getsockname", "connect"];
     expect.of("udp4", &["bind=0.0.0.0", "connect"], &bound);
 
-    let asked = ["getsockname", "listen"];
-    expect.of("tcp4", &["bind=0.0.0.0", "listen"], &asked);
+    let queries = ["getsockname", "listen"];
+    expect.of("tcp4", &["bind=0.0.0.0", "listen"], &queries);
     let bound = ["getsockname", TYPE, "bind", "listen"];
     expect.of("tcp4", &["listen"], &bound);
     expect.of("tcp4", &["listen", "reach", "accept"], &["accept"]);
@@ -187,9 +187,9 @@ fn the_first_quiet_bind() {
     let (_receiver, port) = peer::udp_port("127.0.0.1");
     let shim = Shim::ipv4(ADDRESS);
     let expect = Expect { shim, port };
-    let asked = [&["openat"], &MOVED[..], &["pread64"], &READ[2..]].concat();
+    let queries = [&["openat"], &MOVED[..], &["pread64"], &READ[2..]].concat();
     let connect = [NO_PORT, "bind", "connect"];
-    let first = [&asked[..], &connect].concat();
+    let first = [&queries[..], &connect].concat();
     expect.of("udp4", &["first", "connect"], &first);
     expect.of("udp4", &["first", "connect", "socket", "connect"], &connect);
     // Never where nothing is assigned.
@@ -215,8 +215,8 @@ fn calls_with_pointers_to_the_heap() {
     let bound = [READABLE, NO_PORT, "bind", "connect"];
     restricted.of("udp4", &["heap", "connect"], &bound);
     for call in ["sendto", "sendmsg"] {
-        let asked = [READABLE, "getsockname", call];
-        restricted.of("udp4", &["heap", call, call], &asked);
+        let queries = [READABLE, "getsockname", call];
+        restricted.of("udp4", &["heap", call, call], &queries);
         restricted.of("udp4", &["heap", "sendto*100", call], &[call]);
     }
     // Two messages to one address.
@@ -224,8 +224,8 @@ fn calls_with_pointers_to_the_heap() {
     restricted.of("udp4", &["heap", "sendto", "sendmmsg"], &two);
 
     let unrestricted = expect(Shim::new());
-    let asked = [READABLE, LSTAT, "connect"];
-    unrestricted.of("udp4", &["heap", "connect"], &asked);
+    let queries = [READABLE, LSTAT, "connect"];
+    unrestricted.of("udp4", &["heap", "connect"], &queries);
     unrestricted.of("udp4", &["heap", "sendto", "sendmsg"], &["sendmsg"]);
     unrestricted.of("udp4", &["heap", "sendto", "sendto"], &["sendto"]);
 }
@@ -256,10 +256,10 @@ fn calls_on_ipv6_sockets_of_a_restricted_process() {
     assert_eq!(to("tcp6", &["bind=::"]), [V6ONLY, TYPE, "bind"]);
     assert_eq!(to("udp6", &["bind=::"]), [V6ONLY, TYPE, PROTOCOL, "bind"]);
     // Another thread may have cleared it meanwhile.
-    let asked = [V6ONLY, "bind", V6ONLY];
-    assert_eq!(to("tcp6only", &["bind=::"]), asked);
-    let asked = ["getsockname", TYPE, V6ONLY, "listen", V6ONLY];
-    assert_eq!(to("tcp6only", &["listen"]), asked);
+    let queries = [V6ONLY, "bind", V6ONLY];
+    assert_eq!(to("tcp6only", &["bind=::"]), queries);
+    let queries = ["getsockname", TYPE, V6ONLY, "listen", V6ONLY];
+    assert_eq!(to("tcp6only", &["listen"]), queries);
     // IPv6 isn't assigned.
     assert_eq!(to("udp6", &["connect"]), ["connect"]);
     assert_eq!(to("udp6", &["sendto"]), ["sendto"]);
@@ -310,8 +310,8 @@ fn calls_where_there_are_rules() {
     expect.of("udp4", &["bind=0.0.0.0"], &["bind"]);
     expect.of("udp4", &["connect"], &[NO_PORT, "bind", "connect"]);
     expect.of("tcp4", &accept, &["accept"]);
-    let asked = [TYPE, "getsockname", "sendto"];
-    expect.of("udp4", &["sendto", "sendto"], &asked);
+    let queries = [TYPE, "getsockname", "sendto"];
+    expect.of("udp4", &["sendto", "sendto"], &queries);
     expect.of("udp4", &["sendto*100", "sendto"], &["sendto"]);
 
     rules(&[
@@ -320,15 +320,15 @@ fn calls_where_there_are_rules() {
         "-A ACCEPT -p tcp --dport 1:65535 -j ACCEPT",
     ]);
     expect.of("udp4", &["bind=0.0.0.0"], &[PROTOCOL, "bind"]);
-    let asked = [PROTOCOL, NO_PORT, "bind", "connect"];
-    expect.of("udp4", &["connect"], &asked);
+    let queries = [PROTOCOL, NO_PORT, "bind", "connect"];
+    expect.of("udp4", &["connect"], &queries);
     expect.of("tcp4", &accept, &["accept", "getsockname", PROTOCOL]);
     expect.of("udp4", &["sendto*100", "sendto"], &["sendto"]);
 
-    // A source by the destination: there is no short way.
+    // A source by the destination: there is no fast path.
     rules(&["-A CONNECT -d 10.0.0.0/8 -j SNAT --to-source 127.0.0.2"]);
-    let asked = [TYPE, "getsockname", "sendto"];
-    expect.of("udp4", &["sendto*100", "sendto"], &asked);
+    let queries = [TYPE, "getsockname", "sendto"];
+    expect.of("udp4", &["sendto*100", "sendto"], &queries);
 }
 
 /// A cgroup, and how many levels lead to it, the root's included.
@@ -356,7 +356,7 @@ fn queries_of_a_policy_directory() {
     }
 }
 
-/// What lies below a directory that isn't there is not looked for.
+/// What lies below a directory that isn't there is not checked.
 #[test]
 fn queries_below_a_directory_that_is_not_there() {
     if !strace() {
@@ -381,18 +381,18 @@ fn queries_below_a_directory_that_is_not_there() {
     };
     let shim = Shim::policy(policy.path()).cgroup(&inner);
     query(shim.clone(), 1, true);
-    let folder = policy.path().join(outer.name());
-    fs::create_dir_all(folder).expect("the folder is ours");
+    let directory = policy.path().join(outer.name());
+    fs::create_dir_all(directory).expect("the directory is ours");
     query(shim.clone(), levels, true);
-    let folder = policy.path().join(inner.name());
-    fs::create_dir_all(folder).expect("the folder is ours");
+    let directory = policy.path().join(inner.name());
+    fs::create_dir_all(directory).expect("the directory is ours");
     query(shim.clone(), levels + 2, false);
 
-    // A link is followed, and the read-only flag looked for where anybody may write.
-    let folder = policy.path().join(middle.name());
+    // A link is followed, and the read-only flag read where anybody may write.
+    let directory = policy.path().join(middle.name());
     let moved = policy.path().join("moved");
-    fs::rename(&folder, &moved).expect("the folder is ours");
-    std::os::unix::fs::symlink(moved, folder).expect("the folder is ours");
+    fs::rename(&directory, &moved).expect("the directory is ours");
+    std::os::unix::fs::symlink(moved, directory).expect("the directory is ours");
     let made = calls(&shim, "tcp4", ("127.0.0.1", "9"), &["bind=0.0.0.0"]);
     assert_eq!(made.iter().filter(|&call| call == "stat").count(), 1);
 }
@@ -459,7 +459,7 @@ fn loading_the_library_where_there_is_a_policy_directory() {
     assert_eq!(loading(&shim, &without), counted(assigned));
 }
 
-/// The calls by which a restricted process looks at what it executes: how many each, by env(1), with
+/// The calls by which a restricted process checks what it executes: how many each, by env(1), with
 /// those of a policy that refuses nothing taken off.
 #[test]
 fn an_exec() {

@@ -64,8 +64,8 @@ fn under_a_policy_file() {
 
 /// The harness, built by the C compiler with a sanitizer.
 fn sanitized(name: &str) -> Option<(TempDir, PathBuf)> {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let program = folder.path().join("torture");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = directory.path().join("torture");
     let compiled = Command::new("cc")
         .args(["-std=gnu11", "-O1", "-g", "-pthread"])
         .arg(format!("-fsanitize={name}"))
@@ -78,19 +78,19 @@ fn sanitized(name: &str) -> Option<(TempDir, PathBuf)> {
         skip::skip(&format!("cc has no -fsanitize={name}"));
         return None;
     }
-    Some((folder, program))
+    Some((directory, program))
 }
 
 #[test]
 fn under_the_thread_sanitizer() {
-    if let Some((_folder, program)) = sanitized("thread") {
+    if let Some((_directory, program)) = sanitized("thread") {
         torture(&Shim::ipv4(ADDRESS), &program);
     }
 }
 
 #[test]
 fn under_the_address_sanitizer() {
-    if let Some((_folder, program)) = sanitized("address,undefined") {
+    if let Some((_directory, program)) = sanitized("address,undefined") {
         // It wants to be the first library, and works as the second.
         let shim = Shim::ipv4(ADDRESS).var("ASAN_OPTIONS", "verify_asan_link_order=0");
         torture(&shim, &program);
@@ -140,10 +140,10 @@ fn beside_other_preloads() {
     }
 }
 
-/// A library in one of the system's folders.
+/// A library in one of the system's directories.
 fn find(name: &str) -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").ok()?;
-    let multiarch = folders.flatten().map(|entry| entry.path().join(name));
+    let directories = fs::read_dir("/usr/lib").ok()?;
+    let multiarch = directories.flatten().map(|entry| entry.path().join(name));
     multiarch
         .chain([
             Path::new("/usr/lib").join(name),

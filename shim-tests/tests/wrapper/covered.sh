@@ -20,7 +20,7 @@ script() {
 
 refused 'covered: not there' 127 'no-such-program: not found' --ip 127.0.0.2 no-such-program
 refused 'covered: not there, by path' 127 '/nonexistent/x: not found' --ip 127.0.0.2 /nonexistent/x
-refused 'covered: a folder' 126 "$work: expected a program" --ip 127.0.0.2 "$work"
+refused 'covered: a directory' 126 "$work: expected a program" --ip 127.0.0.2 "$work"
 printf 'text\n' >"$work/text"
 refused 'covered: not executable' 126 "$work/text: expected a program" --ip 127.0.0.2 "$work/text"
 
@@ -112,7 +112,7 @@ if have go 'covered: Go'; then
     fi
 fi
 
-# Where sh is static the library can't be asked.
+# Where sh is static the library can't be queried.
 if have bash-static 'covered: a static sh'; then
     mkdir -p "$work/static-sh"
     ln -sf "$(command -v bash-static)" "$work/static-sh/sh"

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154,SC2016
 # Where the wrapper finds the library, and what it says if there is none that can be used.
 
-# place FOLDER: a wrapper in a folder of its own; sets $placed.
+# place DIRECTORY: a wrapper in a directory of its own; sets $placed.
 place() {
     placed=$1/run-restricted.sh
     mkdir -p "$1" && cp "$bin/run-restricted.sh" "$1/"

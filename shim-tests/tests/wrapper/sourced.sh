@@ -145,7 +145,7 @@ check 'sourced: found by PATH' "$bin/libipaddr.so" "$out"
 calling 'f() { IPADDR_IPV4=127.0.0.4; . "$IT"; }; f one; echo "$LD_PRELOAD"'
 check 'sourced: in a function' "$bin/libipaddr.so" "$out"
 
-# The arguments are the calling script's, whatever they look like: an entrypoint is started with the
+# The arguments are the calling script's, whatever they are: an entrypoint is started with the
 # options of its server.
 for way in '. "$IT"' 'f() { . "$IT"; }; f "$@"' 'set -eu; . "$IT"; . "$IT"'; do
     calling "IPADDR_IPV4=127.0.0.4

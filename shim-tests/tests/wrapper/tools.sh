@@ -10,7 +10,7 @@ case $shell in
 *) tools_shell=$(command -v "$shell") ;;
 esac
 
-# with_tools: makes a folder that has all that may be needed.
+# with_tools: makes a directory that has all that may be needed.
 with_tools() {
     rm -rf "$tools" && mkdir "$tools"
     for tool in env sh readlink sed od dd head tr uname find awk mkdir rmdir cat grep; do

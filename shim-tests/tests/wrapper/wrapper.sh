@@ -44,7 +44,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 chmod 755 "$work"
-# The wrapper beside the library under test, where it looks first.
+# The wrapper beside the library under test, where it searches first.
 bin=$work/bin
 mkdir "$bin" && cp "$root/run-restricted.sh" "$library" "$bin/" || exit
 printf '#!/bin/sh\n: >"%s/ran.yes"\n' "$work" >"$work/ran" && chmod 755 "$work/ran"

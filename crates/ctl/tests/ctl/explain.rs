@@ -224,7 +224,7 @@ fn a_process_gets_what_it_says() {
         calls.push(("tcp4", "connect", address, listener.port()));
     }
     for (kind, call, address, port) in calls {
-        let got = process.ask(&format!("{kind} {call} {address} {port}"));
+        let got = process.call(&format!("{kind} {call} {address} {port}"));
         let endpoint = match address.contains(':') {
             true => format!("[{address}]:{port}"),
             false => format!("{address}:{port}"),

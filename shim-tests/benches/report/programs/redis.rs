@@ -41,7 +41,7 @@ pub fn requests(variant: &Variant, count: u32, options: &[&str]) -> Result<f64, 
         ])
         .args(["-n", &count.to_string(), "--csv"])
         .args(options);
-    // On standard error it warns of what it isn't asked for here.
+    // On standard error it warns of settings that don't matter here.
     let output = benchmark.output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     // "test","rps",…, and under it "GET","12345.67",…

@@ -206,7 +206,7 @@ fn fast_open_leaves_from_the_address() {
     }
 }
 
-/// The kernel binds a datagram socket before it looks at the destination.
+/// The kernel binds a datagram socket before it reads the destination.
 #[test]
 fn destinations_that_the_kernel_refuses() {
     for how in SENDS {
