@@ -1,6 +1,7 @@
-//! What ends a command, and with which exit status.
+//! What ends a command, and with which exit status; and warnings, which don't.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ipaddr_host::error::Unreadable;
@@ -32,9 +33,15 @@ pub enum Outcome {
     Found,
 }
 
+/// Prints a warning: what was done may not be what was meant.
+pub fn warn(what: impl Display) {
+    // Without a standard error there is nobody to be warned.
+    let _ = writeln!(anstream::stderr(), "ipaddrctl: warning: {what}");
+}
+
 impl Failure {
     /// A failure of the system: `WHAT: REASON`.
-    pub fn system(what: impl std::fmt::Display, error: &io::Error) -> Self {
+    pub fn system(what: impl Display, error: &io::Error) -> Self {
         Self::System(format!("{what}: {error}"))
     }
 

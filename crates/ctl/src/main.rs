@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`commands`] | the commands, one file each |
+//! | [`named`] | the cgroup that is meant, and likely slips in its name |
 //! | [`subject`] | the cgroup or process that the command line names |
 //! | [`store`] | changes to the policy directory: one at a time, all or nothing, and on the disk |
 //! | [`stale`] | running processes that keep what the files don't say any more |
@@ -23,6 +24,7 @@ mod failure;
 mod interfaces;
 mod level_text;
 mod mistakes;
+mod named;
 mod stale;
 mod store;
 mod subject;
@@ -55,12 +57,12 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
             cgroup,
             addresses,
             replace,
-        } => commands::assign::run(policy, &cgroup, &addresses, replace),
+        } => commands::assign::run(policy, cgroup, &addresses, replace),
         Command::Show { cgroup, pid, json } => commands::show::run(policy, cgroup, pid, json),
         Command::Check { dir, strict } => commands::check::run(dir.as_deref().or(policy), strict),
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),
         Command::Ps => commands::ps::run(policy),
-        Command::Remove { cgroup, yes } => commands::remove::run(policy, &cgroup, yes),
+        Command::Remove { cgroup, yes } => commands::remove::run(policy, cgroup, yes),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(&command),
     }

@@ -8,6 +8,7 @@ use ipaddr_host::settings;
 use ipaddr_host::subject::{Running, Subject};
 
 use crate::failure::Failure;
+use crate::named::Places;
 
 /// A cgroup or a process; without either, the caller's cgroup.
 pub fn choose(
@@ -18,12 +19,18 @@ pub fn choose(
     if let Some(pid) = pid {
         return process(policy, Process { pid });
     }
+    let directory = settings::policy_directory(policy)?;
     let cgroup = match cgroup {
-        Some(cgroup) => cgroup,
+        Some(cgroup) => {
+            let places = Places::new(&directory);
+            let cgroup = places.cgroup(cgroup);
+            places.warn_if_unknown(&cgroup);
+            cgroup
+        }
         None => Process::current().cgroup(settings::cgroup_controller().as_deref())?,
     };
     Ok(Subject {
-        directory: settings::policy_directory(policy)?,
+        directory,
         cgroup,
         running: None,
     })

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipaddr_policy::cgroup;
 
@@ -61,6 +61,15 @@ impl Hierarchy {
         Some(directory)
     }
 
+    /// The cgroup whose directory has this path, whether or not there is one; `None` for a path
+    /// outside of the mount, or one that isn't absolute.
+    #[must_use]
+    pub fn cgroup_at(&self, directory: &Path) -> Option<CgroupPath> {
+        let levels = directory.strip_prefix(&self.mount).ok()?;
+        let below = |outer: CgroupPath, level| outer.child(level);
+        Some(levels.iter().fold(self.root.clone(), below))
+    }
+
     /// Whether there is such a cgroup; `None` for one outside of what is mounted.
     #[must_use]
     pub fn has(&self, cgroup: &CgroupPath) -> Option<bool> {
@@ -91,8 +100,6 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const MOUNTS: &[u8] = b"\
@@ -118,6 +125,21 @@ mod tests {
         let find = |path| directory(cgroups, Some(b"cpu"), path);
         assert_eq!(find("/pod 1/a").as_deref(), Some(Path::new("/cpu/a")));
         assert_eq!(find("/elsewhere"), None);
+    }
+
+    #[test]
+    fn from_a_directory_to_its_cgroup() {
+        let cgroup_at = |cgroups: &[u8], controller: Option<&[u8]>, directory: &str| {
+            let hierarchy = Hierarchy::find_in(cgroups, MOUNTS, controller)?;
+            let cgroup = hierarchy.cgroup_at(Path::new(directory))?;
+            Some(cgroup.to_string())
+        };
+        let unified = |directory| cgroup_at(b"0::/user\n", None, directory);
+        assert_eq!(unified("/sys/fs/cgroup/web/a").as_deref(), Some("/web/a"));
+        assert_eq!(unified("/sys/fs/cgroup").as_deref(), Some("/"));
+        assert_eq!(unified("/sys/fs/cgroups/web"), None);
+        let part = cgroup_at(b"4:cpu,cpuacct:/pod 1/a\n", Some(b"cpu"), "/cpu/a");
+        assert_eq!(part.as_deref(), Some("/pod 1/a"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use ipaddr_policy::{Assignment, Family};
 
 use crate::addresses;
 use crate::failure::{Failure, Outcome};
+use crate::named::Places;
 use crate::stale;
 use crate::store::{NewFile, Store};
 use target::Target;
@@ -21,13 +22,17 @@ use target::Target;
 /// Assigns addresses to a cgroup.
 pub fn run(
     policy: Option<&Path>,
-    cgroup: &CgroupPath,
+    cgroup: CgroupPath,
     addresses: &[String],
     replace: bool,
 ) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
+    let places = Places::new(&directory);
+    let cgroup = &places.cgroup(cgroup);
     check_name(cgroup)?;
     let lists = lists(addresses)?;
+    // With a directory of its own the name would be a known one.
+    places.warn_if_mistyped(cgroup);
     // From here on no other ipaddrctl changes the directory.
     let store = Store::open(&directory)?;
     let target = Target {

@@ -9,11 +9,13 @@ use ipaddr_host::settings;
 use ipaddr_policy::levels::FileName;
 
 use crate::failure::{Failure, Outcome};
+use crate::named::Places;
 use crate::store::Store;
 
 /// Removes the files of a cgroup, or prints which ones would be removed.
-pub fn run(policy: Option<&Path>, cgroup: &CgroupPath, yes: bool) -> Result<Outcome, Failure> {
+pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
+    let cgroup = &Places::new(&directory).cgroup(cgroup);
     let own = cgroup.directory_in(&directory);
     let there = FileName::ALL
         .into_iter()

@@ -48,6 +48,22 @@ impl Said {
         self.out
     }
 
+    /// The same, and there may be warnings.
+    #[track_caller]
+    pub fn done(self) -> String {
+        let are_warnings = self.warnings().len() == self.err.lines().count();
+        assert!(self.status == 0 && are_warnings, "{self:?}");
+        self.out
+    }
+
+    /// What it warned of.
+    pub fn warnings(&self) -> Vec<&str> {
+        let lines = self.err.lines();
+        lines
+            .filter_map(|line| line.strip_prefix("ipaddrctl: warning: "))
+            .collect()
+    }
+
     /// Asserts an exit status and a part of the message on standard error.
     #[track_caller]
     pub fn fails(self, status: i32, message: &str) {

@@ -35,14 +35,14 @@ fn goes_on(ctl: &Ctl) {
     if is_assigned(ctl) {
         assert!(
             ctl.line("show /web/a")
-                .fine()
+                .done()
                 .contains("IPv4: 127.0.0.2, 127.0.3.0/24")
         );
         ctl.run(ASSIGN).fails(EPERM, "is assigned already");
     } else {
         assert!(
             ctl.line("show /web/a")
-                .fine()
+                .done()
                 .contains("IPv4: 0.0.0.0 (unassigned)")
         );
         ctl.run(ASSIGN).fine();

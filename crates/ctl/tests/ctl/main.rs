@@ -7,6 +7,7 @@ mod command_line;
 mod explain;
 mod killed;
 mod man_pages;
+mod named;
 mod ps;
 mod remove;
 mod replace;

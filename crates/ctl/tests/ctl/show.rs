@@ -39,23 +39,23 @@ Rules:
   {path}/web/ipaddr.rules:3: -A BIND -j REJECT
 "
     );
-    assert_eq!(ctl.line("show /web/a").fine(), expected);
+    assert_eq!(ctl.line("show /web/a").done(), expected);
     assert_eq!(
-        ctl.line("show web//a/").fine(),
+        ctl.line("show web//a/").done(),
         expected,
         "written otherwise"
     );
     let inherited = format!("IPv4: 127.0.0.0/16 (wildcards are refused), by {path}/ipaddr.ipv4:2");
-    assert!(ctl.line("show /db").fine().contains(&inherited));
+    assert!(ctl.line("show /db").done().contains(&inherited));
 }
 
 #[test]
 fn unassigned_reads_as_in_the_rfc() {
     let ctl = Ctl::new();
     let expected = "cgroup /web\nIPv4: 0.0.0.0 (unassigned)\nIPv6: :: (unassigned)\n";
-    assert_eq!(ctl.line("show /web").fine(), expected);
+    assert_eq!(ctl.line("show /web").done(), expected);
     let there_is_none = ctl.line("--policy /nonexistent/ipaddr show /web");
-    assert_eq!(there_is_none.fine(), expected);
+    assert_eq!(there_is_none.done(), expected);
     // Without an argument it is the caller's own cgroup.
     let own = ctl.line("show").fine();
     let line = own
