@@ -7,13 +7,13 @@
 //! | [`process`] | this process: its assignment, the environment, what exec carries, its sockets, the log |
 //! | [`sys`] | system calls without libc, errno, memory, files |
 //!
-//! The way of a call: [`hooks::bind`] reads the arguments, [`ipaddr_socket::bind`] decides what becomes
+//! The path of a call: [`hooks::bind`] reads the arguments, and [`ipaddr_socket::bind`] decides what becomes
 //! of them: it has the process's policy from [`process::assignment`], and [`ipaddr_policy::judge`]
 //! judges. [`abi::next`] is libc's own function, which [`abi::exports`] calls.
 //!
-//! This code runs inside programs that never asked for it, in any thread, in signal handlers, and
-//! between fork and exec. So on the way of a call there is no allocation, no lock and no stdio, and
-//! no descriptor is kept. The functions behind ours are looked up at load.
+//! This code runs inside programs that don't expect it, in any thread, in signal handlers, and between
+//! fork and exec. So on the path of a call there is no allocation, no lock and no stdio, and no descriptor
+//! is kept. The next functions are looked up at load.
 //!
 //! No path leads to a panic: the compiler sees that none does, and leaves the handler out of the
 //! library (a test looks for it there).
@@ -41,8 +41,8 @@ mod sys;
 
 use sys::errno::{Errno, ThreadErrno};
 
-/// At load, before main: look up the real functions, read the environment, and take the first
-/// look for an assignment, so that a process keeps what it was started with.
+/// At load, before main: looks up the next functions, reads the environment, and queries the assignment
+/// for the first time, so that a process keeps what it was started with.
 #[ctor::ctor(unsafe)]
 fn load() {
     let errno = Errno::get();

@@ -1,4 +1,4 @@
-//! The exported functions, made of the table in [`crate::abi::symbols`].
+//! The exported functions, made from the table in [`crate::abi::symbols`].
 //!
 //! A hook around the next function is a frame of a few instructions that calls `before`, then the next
 //! function, then `after`, which may have the next function called again. [`Frame`] says what the two
@@ -10,11 +10,11 @@
 //! under which a Rust `extern "C-unwind"` function would end the host at that point. The frame has
 //! the unwind information, and nothing to clean up.
 //!
-//! syscall(2) with one of the numbers in the table takes the same way, but the next function is the
-//! system call: libc's connect is a cancellation point, syscall(2) is none. Any other number goes
-//! through with all its arguments, to libc's own syscall or to that of another preloaded library. Some
-//! numbers go through when [`sharing`] has been told of them: some of those return twice, so no frame
-//! is kept.
+//! syscall(2) with one of the numbers in the table leads to the same hook, but what that calls is the
+//! system call itself, because libc's connect is a cancellation point and syscall(2) is none. A `noted`
+//! number goes through once [`sharing`] has seen it: some of these calls return twice, so no frame is
+//! kept. Any other number goes through with all its arguments, to libc's syscall or to that of another
+//! preloaded library.
 
 use core::ffi::{c_int, c_long};
 
@@ -26,7 +26,7 @@ use crate::abi::next;
 // All of them: the table names what it needs.
 use crate::hooks::*;
 
-/// The code of a hook, around `next` or around the system call.
+/// The code of a hook around the next function, or around the system call of the name.
 macro_rules! code {
     (next around($frame:ty, $before:path, $after:path)) => {
         code!(next, $frame, $before, $after)
@@ -40,7 +40,7 @@ macro_rules! code {
     ($what:ident, $frame:ty, $before:path, $after:path $(, $operand:ident = sym $system:path)?) => {
         arch::around!(
             $what,
-            size = const size_of::<$frame>(),
+            size = const frame::size::<$frame>(),
             arguments = const frame::ARGUMENTS,
             returned = const frame::RETURNED,
             again = const frame::AGAIN,
@@ -86,8 +86,8 @@ macro_rules! export {
     ($doc:literal $name:ident number_only()) => {};
 }
 
-/// Defines what syscall(2) jumps to for a number, if the table has one: the symbol's hook, unless it
-/// names another.
+/// Defines what syscall(2) jumps to for a number, if the row has one: the row's hook, unless the number
+/// has another.
 macro_rules! export_number {
     ($name:ident [$($hook:tt)+] []) => {};
     ($name:ident [$($hook:tt)+] [$number:ident]) => {
@@ -120,7 +120,7 @@ macro_rules! exports {
 
             $(export_number!($name [$kind $hook] [$($number $($by $by_hook)?)?]);)+
 
-            /// The numbers that go through once they are noted, with the arguments of syscall(2).
+            /// The `noted` numbers, with the arguments of syscall(2).
             #[unsafe(naked)]
             pub unsafe extern "C" fn noted() {
                 arch::ahead!(before = sym sharing::before_by_number)

@@ -1,22 +1,22 @@
-//! An exported function that looks at its arguments, may change them, and jumps on to the next
-//! function of its name: that sees the caller's own frame, return address and further arguments as
-//! if this library weren't there.
+//! What the entry code of a hook ahead of the next function saves: the hook reads the arguments, may
+//! change them, and the entry code jumps to the next function. That gets the caller's own frame, return
+//! address and further arguments, as if this library weren't there.
 //!
-//! dlopen(3) needs that, because the linker searches by who calls; execl(3), because nobody can
-//! pass on arguments of which the number isn't known.
+//! dlopen(3) needs that, because what the linker finds depends on the caller; execl(3), because arguments
+//! of unknown number can't be passed on.
 
 use core::ffi::{c_char, c_int};
 use core::ptr;
 
 use crate::sys::syscall::int;
 
-/// What the entry code has saved of a call, and loads again.
+/// What the entry code saves of a call, and loads again.
 #[repr(C, align(16))]
 pub struct Call {
-    /// The arguments, which may be changed.
+    /// The argument registers: as the program passed them, then as the next function gets them.
     arguments: [usize; 6],
-    /// On x86-64 the number of vector registers in a variadic call, on aarch64 two arguments more
-    /// and the frame pointer.
+    /// On x86-64 the number of vector registers in a variadic call; on aarch64 two more arguments and
+    /// the frame pointer.
     kept: [usize; 3],
     /// The return address.
     caller: usize,
@@ -43,7 +43,7 @@ impl Call {
         self.arguments[index] = argument;
     }
 
-    /// Where the call comes from.
+    /// The return address.
     pub const fn caller(&self) -> usize {
         self.caller
     }

@@ -12,30 +12,43 @@ use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::int;
 use crate::sys::user_memory::{NOWHERE, NotRead, Readable, read_sockaddr};
 
-/// What an exported function keeps on its stack while the real one runs. Nothing in it has a
-/// destructor.
+/// What an exported function keeps on its stack while `before`, the next function and `after` run.
+/// Nothing in it has a destructor.
+///
+/// # Safety
+/// This is the contract between the entry code and a hook's `before` and `after`, to which their
+/// `unsafe` blocks refer:
+///
+/// * The program calls the function of the symbol's row in the table, and so promises of the arguments
+///   what the function's manual page asks for.
+/// * Both get a pointer to the same frame, of the type in that row, which is a [`Frame`] or begins with
+///   one. Until `after` has returned it stays where it is, and nobody else uses it.
+/// * When `before` begins, only `arguments` is initialised.
+/// * When `after` begins, the frame is as `before` has left it. `after` is not called if `before` has
+///   returned null.
+/// * In return, one of the two calls [`Frame::enter`]: the entry code reads `returned` if `before` has
+///   returned null, and `again` when `after` has returned.
 #[repr(C, align(16))]
 pub struct Frame {
-    /// The argument registers: as the program passed them, then as the real function gets them.
+    /// The argument registers: as the program passed them, then as the next function gets them.
     arguments: [usize; 6],
-    /// What the program gets when the real function isn't called.
+    /// What the program gets if the next function isn't called.
     returned: isize,
-    /// The real function, if `after` has it called again; else 0.
+    /// The next function, if `after` has it called again; else 0.
     again: usize,
-    /// The copy of the program's sockaddr that the real function gets.
+    /// The copy of the program's sockaddr that the next function gets.
     sockaddr: MaybeUninit<Sockaddr>,
     /// What is left to do in `after`.
     pub after: After,
 }
 
 impl Frame {
-    /// Takes over the frame that the entry code has filled the arguments of.
+    /// Initialises the frame, but for its arguments and what is [`MaybeUninit`].
     ///
     /// # Safety
-    /// It has, and nobody else uses the frame meanwhile.
+    /// The contract of [`Frame`]: the arguments are initialised, and nobody else uses the frame.
     pub unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
-        // SAFETY: `arguments` is filled, and these two are ours to fill; then every field is
-        // initialised that isn't MaybeUninit.
+        // SAFETY: the caller's promise; then every field is initialised that isn't MaybeUninit.
         unsafe {
             (&raw mut (*frame).returned).write(0);
             (&raw mut (*frame).again).write(0);
@@ -44,7 +57,7 @@ impl Frame {
         }
     }
 
-    /// The first argument of all our calls but syscall(2).
+    /// The first argument, where that is a descriptor.
     pub const fn fd(&self) -> c_int {
         self.int(0)
     }
@@ -59,13 +72,13 @@ impl Frame {
         core::ptr::with_exposed_provenance(self.arguments[index])
     }
 
-    /// Has the real function get another argument.
+    /// Has the next function get another argument.
     pub const fn pass(&mut self, index: usize, argument: usize) {
         self.arguments[index] = argument;
     }
 
-    /// Copies the program's sockaddr into the frame and has the real function get the copy. `None`
-    /// where the kernel refuses it: then it is to be asked, and does so.
+    /// Copies the program's sockaddr into the frame and has the next function get the copy. `None`
+    /// where the kernel refuses it: then the next function is called, and fails.
     ///
     /// # Safety
     /// The arguments at these places are such a pointer and its length; then as [`read_sockaddr`].
@@ -85,7 +98,7 @@ impl Frame {
         }
     }
 
-    /// Where a copy of a sockaddr goes that isn't an argument itself.
+    /// Room for a copy of a sockaddr that isn't an argument itself.
     pub const fn sockaddr_slot(&mut self) -> &mut MaybeUninit<Sockaddr> {
         &mut self.sockaddr
     }
@@ -122,51 +135,62 @@ impl Frame {
         }
     }
 
-    /// In `after`: has the real function called once more.
-    pub fn call_again(&mut self, real: *const c_void) {
-        self.again = real.expose_provenance();
+    /// In `after`: has the next function called once more.
+    pub fn call_again(&mut self, next: *const c_void) {
+        self.again = next.expose_provenance();
     }
 
-    /// What a function that returns an int has returned.
+    /// The result of a function that returns an int.
     pub const fn result(&self, register: isize) -> c_int {
         int(register.cast_unsigned())
     }
 }
 
-/// Where the parts of a frame lie, for the entry code.
+/// Where in a frame the arguments are, in bytes, for the entry code.
 pub const ARGUMENTS: usize = offset_of!(Frame, arguments);
+
+/// Where in a frame is what the program gets if the next function isn't called.
 pub const RETURNED: usize = offset_of!(Frame, returned);
+
+/// Where in a frame is the function that is to be called again.
 pub const AGAIN: usize = offset_of!(Frame, again);
 
-/// The first half of a call whose sockaddr and its length are the arguments from `at` on: copies
-/// the sockaddr and lets `decide` judge and change the copy. Returns the real function, or null
-/// when refused.
+/// The size of a frame of type `F` in bytes, for the entry code, which subtracts it from the stack
+/// pointer: that stays aligned, and aarch64 has 12 bits for it in the instruction.
+pub const fn size<F>() -> usize {
+    assert!(align_of::<F>() == 16 && size_of::<F>() < 4096);
+    size_of::<F>()
+}
+
+/// The `before` of a call whose arguments from `at` on are a sockaddr and its length: copies the
+/// sockaddr and lets `decide` judge and change the copy. Returns the next function, or null if the call
+/// is refused.
 ///
 /// # Safety
-/// `frame` holds the arguments of such a call, and the rest of it is ours.
+/// The contract of [`Frame`], for such a call.
 pub unsafe fn sockaddr_call(
     frame: *mut Frame,
-    real: &Next,
+    next: &Next,
     at: usize,
     decide: impl FnOnce(c_int, &mut Sockaddr) -> Result<After, Refusal>,
 ) -> *const c_void {
     let errno = Errno::get();
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise, here and below.
     let frame = unsafe { Frame::enter(frame) };
     let fd = frame.fd();
-    // SAFETY: the program's promise to the call.
+    // SAFETY: as above.
     if let Some(sockaddr) = unsafe { frame.take_sockaddr(at, at + 1) } {
         match decide(fd, sockaddr) {
             Ok(after) => frame.after = after,
             Err(refusal) => return frame.refuse(refusal),
         }
     }
-    let real = real.address();
+    let next = next.address();
     errno.set();
-    real
+    next
 }
 
-/// A call that leaves nothing to do after the real function.
+/// The `after` of a hook that leaves nothing to do.
 pub unsafe extern "C" fn nothing_after(_: *mut c_void, result: isize) -> isize {
     result
 }

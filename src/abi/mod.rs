@@ -2,13 +2,13 @@
 //!
 //! | module | idea |
 //! | --- | --- |
-//! | `symbols` | the table of all exported symbols |
-//! | [`exports`] | the exported functions, made of the table |
+//! | `symbols` | the table of all hooks |
+//! | [`exports`] | the exported functions, made from the table |
 //! | [`arch`] | all assembly |
-//! | [`frame`] | what a hook around the next function keeps on the stack, and may rely on |
-//! | [`forward`] | the same of a hook that jumps on to the next function |
+//! | [`frame`] | what a hook around the next function keeps on the stack, and what it may rely on |
+//! | [`forward`] | the same for a hook that jumps to the next function |
 //! | [`next`] | the next functions, found at load |
-//! | [`objects`] | the symbols of the process's objects |
+//! | [`objects`] | the objects of the process, and the symbols that they define |
 
 #[macro_use]
 mod symbols;

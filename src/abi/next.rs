@@ -1,5 +1,5 @@
-//! The next function of each hook: the one of the same name that comes behind this library in the
-//! symbol search order, libc's or another preloaded library's.
+//! The next function of each hook: the one of the same name that is behind this library in the symbol
+//! search order, libc's or another preloaded library's.
 
 use core::ffi::{CStr, c_long, c_void};
 use core::ptr;
@@ -9,8 +9,8 @@ use crate::abi::objects::{self, Name, Object};
 use crate::sys::errno::ThreadErrno;
 use crate::sys::syscall::syscall;
 
-/// Defines the next function of each symbol in the table that has one, and the system call of each
-/// that has a number.
+/// Defines the next function of each row in the table that has one, and the system call of each row that
+/// has a number.
 macro_rules! functions {
     ($(
         #[doc = $doc:literal]
@@ -28,11 +28,11 @@ macro_rules! functions {
             );
         )?)+
 
-        /// Each of them.
+        /// All next functions.
         static ALL: &[&Next] = &[$($(&$next,)?)+];
 
-        /// The system calls themselves, without libc: no cancellation points. They return what libc
-        /// returns: -1, and the error in errno.
+        /// The system calls themselves, without libc, so they are no cancellation points. They fail as
+        /// libc's functions do, with -1 and errno.
         #[expect(dead_code, reason = "clone and clone3 return twice, and are not called here")]
         pub mod system {
             $(
@@ -66,8 +66,8 @@ macro_rules! system_call {
 
 symbols!(functions);
 
-/// What is called instead of a next function that is nowhere to be found: the system call, or a
-/// function that fails.
+/// What is called in place of a next function that no object defines: the system call, or a function
+/// that fails.
 mod absent {
     use core::ffi::{c_int, c_void};
     use core::ptr;
@@ -109,14 +109,16 @@ mod absent {
 /// The next function of its name in the symbol search order behind this library.
 #[repr(C)]
 pub struct Next {
-    /// The function, or, until it is found and where there is none, what stands for it: the system
-    /// call. First, for the entry code.
+    /// The function; until it is found, or if no object defines it, `absent`. The first field, because
+    /// the entry code of syscall(2) loads it.
     address: AtomicPtr<()>,
+    /// What is called in its place.
     absent: *mut (),
+    /// The symbol.
     name: Name<'static>,
 }
 
-// SAFETY: the pointer is a function's, which anybody may call.
+// SAFETY: the pointers are to functions, which any thread may call.
 unsafe impl Sync for Next {}
 
 impl Next {
@@ -132,7 +134,7 @@ impl Next {
         }
     }
 
-    /// Its address, never null.
+    /// The address of the function, or of what is called in its place; never null.
     pub fn address(&self) -> *const c_void {
         if !RESOLVED.load(Ordering::Acquire) {
             resolve();
@@ -144,8 +146,8 @@ impl Next {
         ptr::eq(self.address.load(Ordering::Relaxed), self.absent)
     }
 
-    /// As [`Self::address`], looked up again if it wasn't found: before glibc 2.34 the functions
-    /// of dlopen(3) are in libdl, which may be loaded later.
+    /// As [`Self::address`], but looked up again if it wasn't found: before glibc 2.34 dlopen(3) and its
+    /// like are in libdl, which may be loaded later.
     pub fn address_by_now(&self) -> *const c_void {
         if self.is_absent() {
             resolve();
@@ -154,11 +156,11 @@ impl Next {
     }
 }
 
-/// Whether all have been looked up.
+/// Whether the next functions have been looked up.
 static RESOLVED: AtomicBool = AtomicBool::new(false);
 
-/// Looks all of them up: at load, or before that if another library's constructor makes a call that
-/// is ours. Two threads may both do so, and find the same.
+/// Looks the next functions up: at load, or before that if another library's constructor makes a call
+/// that is hooked. Two threads may both do so, and find the same.
 pub fn resolve() {
     if !RESOLVED.load(Ordering::Acquire) {
         objects::remember();
@@ -172,7 +174,7 @@ pub fn resolve() {
     RESOLVED.store(true, Ordering::Release);
 }
 
-/// Looks up what hasn't been found yet.
+/// Looks up in these objects what hasn't been found yet.
 fn find_in(objects: impl Iterator<Item = &'static Object>) {
     for symbols in objects.filter_map(Object::symbols) {
         let mut found_all = true;
@@ -190,7 +192,7 @@ fn find_in(objects: impl Iterator<Item = &'static Object>) {
     }
 }
 
-/// Whether one of them is at this address.
+/// Whether a next function is at this address.
 pub fn is_next(address: *const c_void) -> bool {
     ALL.iter().any(|next| ptr::eq(next.address(), address))
 }

@@ -1,8 +1,8 @@
 //! The objects of the process, program and libraries, and the symbols that they define.
 //!
-//! dlsym(3) won't do: this library stands in front of it, it may allocate and lock, and it takes
-//! several times as long, at each exec. So the hash tables of the objects are read as the dynamic
-//! linker reads them, see elf(5) and `do_lookup_x` of glibc's elf/dl-lookup.c.
+//! Not by dlsym(3): that is hooked itself, may allocate and lock, and would take several times as long,
+//! at each exec. So the hash tables of the objects are read as the dynamic linker reads them, see elf(5)
+//! and `do_lookup_x` in glibc's elf/dl-lookup.c.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -12,7 +12,7 @@ use libc::Elf64_Sym;
 
 use crate::abi::arch::ipaddr_debug;
 
-/// What a lookup in an object needs: parts of its dynamic section. They stay as long as it does.
+/// What a lookup in an object needs, from its dynamic section. Valid as long as the object is loaded.
 #[derive(Clone, Copy)]
 pub struct Symbols {
     base: usize,
@@ -29,7 +29,7 @@ enum Hash {
     SysV(*const u32),
 }
 
-/// A name with its hash, which is computed as the library is compiled.
+/// A name with its GNU hash, which for a constant is computed when the library is compiled.
 #[derive(Clone, Copy)]
 pub struct Name<'a> {
     text: &'a CStr,
@@ -75,8 +75,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// `struct link_map` of link.h: what glibc and musl tell debuggers of an object, in the order in which
-/// they search those that the program was started with for symbols.
+/// `struct link_map` of link.h: what glibc and musl tell debuggers of an object. The objects that the
+/// program was started with come first, in the order in which they are searched for symbols.
 #[repr(C)]
 pub struct Object {
     /// What is added to its addresses.
@@ -95,14 +95,16 @@ struct Debug {
 }
 
 unsafe extern "C" {
-    /// The ELF header of this library, by the linker that makes it.
+    /// The ELF header of this library. The symbol is the static linker's.
     #[link_name = "__ehdr_start"]
     safe static HEADER: u8;
 }
 
-/// All objects, the program first, as the libcs tell debuggers. Not by dl_iterate_phdr(3): sanitizers
-/// stand in front of that, and call dlsym(3), which is ours, before theirs works. Those that it wasn't started with may be unloaded in another
+/// All objects, the program first. Objects that the program wasn't started with may be unloaded by another
 /// thread meanwhile.
+///
+/// Not by dl_iterate_phdr(3): sanitizers hook that, and call dlsym(3), which is this library's, before
+/// theirs works.
 pub fn all() -> impl Iterator<Item = &'static Object> {
     up_to(ptr::null())
 }
@@ -110,8 +112,8 @@ pub fn all() -> impl Iterator<Item = &'static Object> {
 /// The last of the objects that the program was started with.
 static LAST: AtomicPtr<Object> = AtomicPtr::new(ptr::null_mut());
 
-/// At load: takes the objects that there are now for those that the program was started with, which
-/// stay for good.
+/// At load: the objects that there are now are those that the program was started with, which are never
+/// unloaded.
 pub fn remember() {
     if let Some(last) = all().last() {
         LAST.store(ptr::from_ref(last).cast_mut(), Ordering::Relaxed);
@@ -124,8 +126,8 @@ pub fn first() -> impl Iterator<Item = &'static Object> {
 }
 
 fn up_to(last: *const Object) -> impl Iterator<Item = &'static Object> {
-    // SAFETY: the linker has set them before any of our code runs; each is null or what its libc
-    // says.
+    // SAFETY: the dynamic linker has set both before any code of this library runs; each is null or
+    // points to what its libc documents.
     let debug = unsafe {
         let [glibc, musl] = ipaddr_debug;
         let pointed = musl.cast::<*const Debug>();
@@ -155,7 +157,8 @@ pub fn own() -> Option<Symbols> {
     first().find(|object| object.is_own())?.symbols()
 }
 
-/// The object that an address is in, if it is in one of [`first`].
+/// Of [`first`], the object with the highest base below an address: the one that the address is in, if it
+/// is in any.
 pub fn at(address: usize) -> Option<&'static Object> {
     let before = first().filter(|object| object.base <= address);
     before.max_by_key(|object| object.base)
@@ -214,7 +217,7 @@ impl Object {
         ptr::with_exposed_provenance(self.base.wrapping_add(value))
     }
 
-    /// glibc has added the base to the addresses in a dynamic section, musl hasn't.
+    /// An address in the dynamic section: glibc has added the base to it, musl hasn't.
     fn relocated<T>(&self, value: usize) -> *const T {
         if value < self.base {
             self.pointer(value)
@@ -359,15 +362,15 @@ struct Symbol {
     address: *const c_void,
     /// Whether it is what a lookup without a version finds.
     is_default: bool,
-    /// Whether at the address is a function that tells the address.
+    /// Whether the function at the address returns the address of the one to be called.
     is_chosen_at_run_time: bool,
 }
 
-/// Has a function that the object chooses at run time chosen, as the dynamic linker does.
+/// Calls the function by which the object chooses another at run time, as the dynamic linker does.
 #[cold]
 fn resolve(resolver: *const c_void) -> *const c_void {
-    // SAFETY: a symbol of this type has such a function. On x86-64 it gets nothing; on aarch64 the
-    // hardware's capabilities, and a flag that there is no second argument if it isn't set.
+    // SAFETY: a symbol of this type has such a function. On x86-64 it has no argument; on aarch64 it gets
+    // the hardware's capabilities, in which an unset flag says that there is no second argument.
     unsafe {
         let resolver: extern "C" fn(u64) -> *const c_void = core::mem::transmute(resolver);
         resolver(libc::getauxval(libc::AT_HWCAP))

@@ -32,35 +32,37 @@ pub struct AcceptFrame {
 ///
 /// The kernel's own errors; a timeout (`SO_RCVTIMEO`) begins anew behind a refused connection.
 pub unsafe extern "C" fn before_accept(frame: *mut AcceptFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with accept's signature.
+    // SAFETY: the contract of `Frame`, for accept.
     unsafe { before(frame, &next::ACCEPT) }
 }
 
 /// accept4(2): as accept(2).
 pub unsafe extern "C" fn before_accept4(frame: *mut AcceptFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with accept4's signature.
+    // SAFETY: the contract of `Frame`, for accept4.
     unsafe { before(frame, &next::ACCEPT4) }
 }
 
+/// Judges the peer, and has accept(2) called again if it is refused.
 pub unsafe extern "C" fn after_accept(frame: *mut AcceptFrame, result: isize) -> isize {
-    // SAFETY: the frame that `before_accept` has filled.
+    // SAFETY: the contract of `Frame`; `before_accept` has entered it.
     unsafe { after(frame, result, next::ACCEPT.address()) }
 }
 
+/// As [`after_accept`], with accept4(2).
 pub unsafe extern "C" fn after_accept4(frame: *mut AcceptFrame, result: isize) -> isize {
-    // SAFETY: the frame that `before_accept4` has filled.
+    // SAFETY: the contract of `Frame`; `before_accept4` has entered it.
     unsafe { after(frame, result, next::ACCEPT4.address()) }
 }
 
 /// # Safety
-/// The frame of a call that begins as accept's.
+/// The contract of [`Frame`], for accept or accept4.
 unsafe fn before(frame: *mut AcceptFrame, next: &next::Next) -> *const c_void {
-    // SAFETY: the caller's promise; the frame begins with a Frame, and the rest is ours.
+    // SAFETY: the caller's promise; it begins with a `Frame`.
     let own = unsafe { Frame::enter(frame.cast()) };
     own.after = accept::before(&ThisProcess);
     if matches!(own.after, After::JudgePeer) {
         let (address, len) = (own.pointer::<sockaddr>(1), own.pointer::<socklen_t>(2));
-        // SAFETY: the rest of the frame is ours, as above.
+        // SAFETY: as above.
         unsafe {
             (&raw mut (*frame).address).write(address.cast_mut());
             (&raw mut (*frame).len).write(len.cast_mut());
@@ -73,9 +75,9 @@ unsafe fn before(frame: *mut AcceptFrame, next: &next::Next) -> *const c_void {
 }
 
 /// # Safety
-/// The frame that `before` has filled.
+/// The contract of [`Frame`]; [`before`] has entered it.
 unsafe fn after(frame: *mut AcceptFrame, result: isize, next: *const c_void) -> isize {
-    // SAFETY: the caller's promise. Not `Frame::enter`, which would begin anew.
+    // SAFETY: the caller's promise.
     let own = unsafe { &mut *frame.cast::<Frame>() };
     let fd = own.result(result);
     if fd < 0 || !matches!(own.after, After::JudgePeer) {
@@ -85,7 +87,7 @@ unsafe fn after(frame: *mut AcceptFrame, result: isize, next: *const c_void) -> 
     // SAFETY: `before` has filled it.
     let peer = unsafe { own.sockaddr_slot().assume_init_mut() };
     if accept::after(&call("accept", fd), peer) {
-        // SAFETY: the program's promise to accept(2).
+        // SAFETY: the caller's promise.
         if let Err(errno) = unsafe { tell(peer, (*frame).address, (*frame).len) } {
             close(fd);
             errno.set();

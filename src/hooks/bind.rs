@@ -14,7 +14,7 @@ use crate::process::{datagrams, sockets};
 /// `EPERM` for anything else, and where there is a policy that can't be used; the errno of a
 /// rule that refuses the port. Otherwise the kernel's own answers.
 pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with bind's signature.
+    // SAFETY: the contract of `Frame`, for bind.
     let next = unsafe {
         sockaddr_call(frame, &next::BIND, 1, |fd, address| {
             bind::before(&call("bind", fd), address)
@@ -26,8 +26,9 @@ pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     next
 }
 
+/// Logs what has become of it, and judges again what another thread may have changed meanwhile.
 pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the frame that `before` has filled.
+    // SAFETY: the contract of `Frame`; `before` has entered it.
     let frame = unsafe { &*frame };
     let call = call("bind", frame.fd());
     if frame.result(result) < 0 {

@@ -16,7 +16,7 @@ use crate::process::host::call;
 /// what the quiet bind says (`EADDRNOTAVAIL` where the address isn't configured). Otherwise the
 /// kernel's own answers.
 pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with connect's signature.
+    // SAFETY: the contract of `Frame`, for connect.
     unsafe {
         sockaddr_call(frame, &next::CONNECT, 1, |fd, remote| {
             connect::before(&call("connect", fd), remote)
@@ -24,8 +24,9 @@ pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     }
 }
 
+/// If the connect fails: ends what the quiet bind has begun.
 pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the frame that `before` has filled.
+    // SAFETY: the contract of `Frame`; `before` has entered it.
     let frame = unsafe { &*frame };
     let call = call("connect", frame.fd());
     frame.finish(result, |after, result| connect::after(&call, after, result))

@@ -1,9 +1,9 @@
-//! dlopen(3) and dlsym(3): other ways to libc's functions.
+//! dlopen(3), dlmopen(3), dlsym(3), dlvsym(3): other ways to libc's functions.
 //!
-//! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before ours, so that flag is
-//! taken away; one in a namespace of its own finds another libc, so a process that is assigned
-//! something gets none. (One that isn't may be assigned something later: docs/coverage.md.) And
-//! dlsym(3) on a handle, libc's say, answers with our function where it would with libc's.
+//! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before the hooks, so that flag is
+//! removed. A library in a namespace of its own finds another libc, so a process with an assignment can't
+//! load one. (A process without one may be assigned something later: see docs/coverage.md.) And dlsym(3)
+//! on a handle, libc's for example, returns the hook where it would return libc's function.
 
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute;
@@ -15,20 +15,21 @@ use crate::abi::objects::{self, Name, Object, Symbols};
 use crate::process::assignment;
 use crate::process::log;
 
-/// dlopen(3)
+/// dlopen(3): without `RTLD_DEEPBIND`.
 pub unsafe extern "C" fn before_dlopen(call: &mut Call) -> *const c_void {
     without_deep_bind(call, 1);
     DLOPEN.address_by_now()
 }
 
+/// dlmopen(3): as dlopen(3); fails for a namespace of its own where something is assigned.
 pub unsafe extern "C" fn before_dlmopen(call: &mut Call) -> *const c_void {
-    /// Those of a program: `LM_ID_BASE`.
+    /// `LM_ID_BASE`: the namespace of the program.
     const BASE: usize = 0;
     if call.argument(0) != BASE && assignment::is_held() {
         log::error(
             &"dlmopen: refused, in a namespace of its own a library would use any address: expected LM_ID_BASE",
         );
-        // So dlerror(3) says why: no such file can be opened.
+        // That no such file can be opened is what dlerror(3) says.
         call.pass(0, REFUSED.as_ptr().expose_provenance());
         call.pass(1, libc::RTLD_LAZY as usize);
         return DLOPEN.address_by_now();
@@ -40,12 +41,13 @@ pub unsafe extern "C" fn before_dlmopen(call: &mut Call) -> *const c_void {
 const REFUSED: &CStr =
     c"/dev/null/libipaddr.so refuses dlmopen() in a namespace other than LM_ID_BASE";
 
-/// Takes `RTLD_DEEPBIND` away. musl has no such flag, and ignores what it doesn't know.
+/// Removes `RTLD_DEEPBIND` from the argument. musl has no such flag, and ignores unknown ones.
 fn without_deep_bind(call: &mut Call, flags: usize) {
     const RTLD_DEEPBIND: usize = 8;
     call.pass(flags, call.argument(flags) & !RTLD_DEEPBIND);
 }
 
+/// dlsym(3): on a handle, the hook of that name where libc's function would be found.
 pub unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
     if searches_by_caller(call) {
         return DLSYM.address_by_now();
@@ -54,6 +56,7 @@ pub unsafe extern "C" fn before_dlsym(call: &mut Call) -> *const c_void {
     symbol_of_handle as *const c_void
 }
 
+/// dlvsym(3): as dlsym(3).
 pub unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
     if searches_by_caller(call) {
         return DLVSYM.address_by_now();
@@ -62,8 +65,8 @@ pub unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
     versioned_symbol_of_handle as *const c_void
 }
 
-/// `RTLD_DEFAULT`, which finds ours, and `RTLD_NEXT`, by which other libraries that stand in front
-/// of libc find it: the real function has to see who calls.
+/// Whether the answer depends on the caller, so that the next function has to see it: for `RTLD_DEFAULT`,
+/// which finds the hooks, and for `RTLD_NEXT`, by which other libraries that hook libc find it.
 fn searches_by_caller(call: &Call) -> bool {
     let handle = call.argument(0);
     handle == libc::RTLD_DEFAULT.addr() || handle == libc::RTLD_NEXT.addr()
@@ -77,8 +80,8 @@ unsafe extern "C" fn symbol_of_handle(
     type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *const c_void;
     // SAFETY: the symbol is the function of that name, and the arguments are the program's.
     unsafe {
-        let real: Dlsym = transmute(DLSYM.address_by_now());
-        ours_for(real(handle, name), name, caller)
+        let next: Dlsym = transmute(DLSYM.address_by_now());
+        hook_for(next(handle, name), name, caller)
     }
 }
 
@@ -91,41 +94,41 @@ unsafe extern "C" fn versioned_symbol_of_handle(
     type Dlvsym = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *const c_void;
     // SAFETY: as above.
     unsafe {
-        let real: Dlvsym = transmute(DLVSYM.address_by_now());
-        ours_for(real(handle, name, version), name, caller)
+        let next: Dlvsym = transmute(DLVSYM.address_by_now());
+        hook_for(next(handle, name, version), name, caller)
     }
 }
 
-/// What a lookup on a handle answers: our function of that name, if `found` is libc's or another
-/// one that ours stands in front of. Another library's own function may have the name, too.
+/// What a lookup on a handle returns: the hook of that name, if `found` is libc's function or another one
+/// that the hook calls; otherwise `found`, for a library may have a function of its own of that name.
 ///
 /// # Safety
-/// `name` is a string if something was found.
-unsafe fn ours_for(found: *const c_void, name: *const c_char, caller: usize) -> *const c_void {
+/// `name` is a string, if something was found.
+unsafe fn hook_for(found: *const c_void, name: *const c_char, caller: usize) -> *const c_void {
     if found.is_null() {
         return found;
     }
     // SAFETY: the caller's promise.
     let name = Name::new(unsafe { CStr::from_ptr(name) });
-    let Some(ours) = objects::own().and_then(|own| own.find(name)) else {
+    let Some(hook) = objects::own().and_then(|own| own.find(name)) else {
         return found;
     };
-    if ptr::eq(ours, found) {
+    if ptr::eq(hook, found) {
         return found;
     }
-    // In glibc and musl, nobody else defines this.
+    // In glibc and musl processes no other object defines this.
     const LIBC: Name<'_> = Name::new(c"__errno_location");
     let is_libcs = |symbols: Symbols| symbols.find(LIBC).is_some() && symbols.has(name, found);
     let mut symbols = objects::first().filter_map(Object::symbols);
     let is_replaced = next::is_next(found) || symbols.any(is_libcs);
-    // One behind ours that stands in front of libc too would get back to itself.
+    // A library behind this one that hooks libc too would get back to itself.
     let is_interposer = |caller: &Object| {
         let behind = objects::first().skip_while(|object| !object.is_own());
         behind.skip(1).any(|object| ptr::eq(object, caller))
             && caller.symbols().is_some_and(|it| it.find(name).is_some())
     };
     if is_replaced && !objects::at(caller).is_some_and(is_interposer) {
-        ours
+        hook
     } else {
         found
     }

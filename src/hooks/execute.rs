@@ -1,9 +1,8 @@
-//! execve(2) and its like: a restricted process that executes what this library isn't loaded into
-//! says so in the log. The call goes on as it is.
+//! execve(2) and its like: that a restricted process executes a program into which this library isn't
+//! loaded is logged. The call goes through unchanged.
 //!
-//! Each of libc's functions has a hook of its own, because they call each other inside libc, past
-//! their symbols. So do system(3) and popen(3), but what they execute is a shell, whose own calls are
-//! seen.
+//! Each of libc's functions has a hook, because inside libc they don't call each other by their symbols.
+//! Neither do system(3) and popen(3), but they execute a shell, whose own calls are hooked.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
@@ -18,7 +17,7 @@ use crate::process::coverage::{self, Questions, Uncovered, Why};
 use crate::process::log;
 use crate::process::settings;
 
-/// Defines what looks at the arguments of each: the next function, and which file is meant.
+/// Defines the hooks: each has a next function, and arguments that name a file.
 macro_rules! hooks {
     ($($(#[$doc:meta])+ $before:ident: $next:ident, $file:expr;)+) => {$(
         $(#[$doc])+
@@ -59,6 +58,7 @@ pub unsafe extern "C" fn before_execve_by_number(call: &mut Call) -> *const c_vo
     next::system::execve as *const c_void
 }
 
+/// execveat(2) by syscall(2)
 pub unsafe extern "C" fn before_execveat_by_number(call: &mut Call) -> *const c_void {
     report(call, File::of_execveat);
     next::system::execveat as *const c_void
@@ -69,14 +69,14 @@ fn before(call: &Call, next: &Next, file: impl FnOnce(&Call) -> File) -> *const 
     next.address()
 }
 
-/// Which file is to be executed.
+/// The file that is to be executed.
 #[derive(Clone, Copy)]
 enum File {
     Path(*const c_char),
     At {
-        folder: c_int,
+        directory: c_int,
         path: *const c_char,
-        /// Then it is the descriptor `folder` itself.
+        /// Whether an empty path means the descriptor `directory` itself.
         may_be_empty: bool,
     },
     /// By `$PATH`, if there is no slash in it.
@@ -87,15 +87,15 @@ enum File {
 impl File {
     fn of_execveat(call: &Call) -> Self {
         Self::At {
-            folder: call.int(0),
+            directory: call.int(0),
             path: call.string(1),
             may_be_empty: call.int(4) & libc::AT_EMPTY_PATH != 0,
         }
     }
 }
 
-/// Says so where a restricted process executes a file that isn't covered. First of all whether that
-/// is wanted, so that nobody else pays for it.
+/// Logs it if a restricted process executes a file that isn't covered. Whether that would be logged is
+/// checked first, so that no other process pays for the rest.
 fn report(call: &Call, file: impl FnOnce(&Call) -> File) {
     if assignment::is_held() && log::wants(Level::Error) {
         judge(file(call));
@@ -107,12 +107,12 @@ fn judge(file: File) {
     match file {
         File::Path(path) => judge_path(AT_FDCWD, path),
         File::At {
-            folder,
+            directory,
             path,
             may_be_empty,
-        } => match check(folder, path) {
+        } => match check(directory, path) {
             Some(uncovered) if may_be_empty && uncovered.is_missing() => {
-                judge(File::Descriptor(folder));
+                judge(File::Descriptor(directory));
             }
             Some(uncovered) => say(&uncovered, path),
             None => {}
@@ -129,14 +129,14 @@ fn judge(file: File) {
     }
 }
 
-fn judge_path(folder: c_int, path: *const c_char) {
-    if let Some(uncovered) = check(folder, path) {
+fn judge_path(directory: c_int, path: *const c_char) {
+    if let Some(uncovered) = check(directory, path) {
         say(&uncovered, path);
     }
 }
 
-fn check(folder: c_int, path: *const c_char) -> Option<Uncovered> {
-    coverage::check(folder, path, Questions::Harmless)
+fn check(directory: c_int, path: *const c_char) -> Option<Uncovered> {
+    coverage::check(directory, path, Questions::Harmless)
 }
 
 fn say(uncovered: &Uncovered, path: *const c_char) {
@@ -153,22 +153,23 @@ fn say(uncovered: &Uncovered, path: *const c_char) {
     log::error(&("exec ", uncovered.name(path), what, reason, expected));
 }
 
-/// As execvp(3) searches: the first file that can be executed.
+/// Searches as execvp(3) does, for the first file that can be executed.
 fn search(name: *const c_char) {
     if name.is_null() {
         return;
     }
-    // SAFETY: libc reads it so before it calls the kernel.
+    // SAFETY: the program promises execvp(3) a string, and libc reads it before it calls the kernel.
     let text = unsafe { CStr::from_ptr(name) }.to_bytes();
     if text.contains(&b'/') {
         return judge_path(AT_FDCWD, name);
     }
-    let folders = settings::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
-    for folder in folders.split(|&byte| byte == b':') {
+    let directories =
+        settings::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
+    for directory in directories.split(|&byte| byte == b':') {
         let mut room = ROOM;
         let mut candidate = Buffer::new(&mut room);
-        candidate.put(folder);
-        if !folder.is_empty() {
+        candidate.put(directory);
+        if !directory.is_empty() {
             candidate.put(b"/");
         }
         candidate.put(text);

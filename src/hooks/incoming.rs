@@ -1,5 +1,6 @@
 //! socket(2), recvmsg(2), recvmmsg(2), pidfd_getfd(2): the calls by which a socket comes into the
-//! process. [`crate::process::datagrams`] has to know; all but MPTCP ones go through unchanged.
+//! process. [`crate::process::datagrams`] has to know of it. All go through unchanged, except that MPTCP
+//! becomes TCP.
 
 use core::ffi::c_void;
 use core::slice;
@@ -20,9 +21,9 @@ use crate::sys::seccomp;
 /// process is one that sends many datagrams. Where something is assigned, MPTCP becomes TCP: the
 /// kernel opens further connections of an MPTCP socket by itself, from other addresses of the
 /// machine and to other addresses of the peer (`ip mptcp endpoint`), and no option of the socket
-/// keeps it from that. A program has to expect TCP anyway: either end may know nothing else.
+/// prevents that. A program has to expect TCP anyway, because either end may support nothing else.
 pub unsafe extern "C" fn before_socket(frame: *mut Frame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with socket's signature.
+    // SAFETY: the contract of `Frame`, for socket.
     let frame = unsafe { Frame::enter(frame) };
     if frame.int(2) == IPPROTO_MPTCP && matches!(frame.int(0), AF_INET | AF_INET6) {
         let errno = Errno::get();
@@ -34,8 +35,9 @@ pub unsafe extern "C" fn before_socket(frame: *mut Frame) -> *const c_void {
     next::SOCKET.address()
 }
 
+/// Notes the new socket.
 pub unsafe extern "C" fn after_socket(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the entry code's promise: the frame of a call with socket's signature.
+    // SAFETY: the contract of `Frame`, for socket.
     let frame = unsafe { Frame::enter(frame) };
     let fd = frame.result(result);
     if fd >= 0 {
@@ -48,30 +50,32 @@ pub unsafe extern "C" fn after_socket(frame: *mut Frame, result: isize) -> isize
     result
 }
 
-/// recvmsg(2)
+/// recvmsg(2): goes through unchanged.
 pub unsafe extern "C" fn before_recvmsg(_: *mut Frame) -> *const c_void {
     next::RECVMSG.address()
 }
 
+/// Notes whether the message has brought descriptors.
 pub unsafe extern "C" fn after_recvmsg(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the entry code's promise: the frame of a call with recvmsg's signature.
+    // SAFETY: the contract of `Frame`, for recvmsg.
     let frame = unsafe { Frame::enter(frame) };
     if result >= 0 && descriptors_matter() {
         // SAFETY: the kernel has just written to it.
-        unsafe { look_for_descriptors(frame.pointer(1)) };
+        unsafe { note_descriptors(frame.pointer(1)) };
     } else if result < 0 {
         note_failed();
     }
     result
 }
 
-/// recvmmsg(2)
+/// recvmmsg(2): goes through unchanged.
 pub unsafe extern "C" fn before_recvmmsg(_: *mut Frame) -> *const c_void {
     next::RECVMMSG.address()
 }
 
+/// Notes whether the messages have brought descriptors.
 pub unsafe extern "C" fn after_recvmmsg(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the entry code's promise: the frame of a call with recvmmsg's signature.
+    // SAFETY: the contract of `Frame`, for recvmmsg.
     let frame = unsafe { Frame::enter(frame) };
     let received = usize::try_from(frame.result(result)).unwrap_or_else(|_| {
         note_failed();
@@ -81,19 +85,20 @@ pub unsafe extern "C" fn after_recvmmsg(frame: *mut Frame, result: isize) -> isi
         let messages = frame.pointer::<mmsghdr>(1);
         for index in 0..received {
             // SAFETY: the kernel has just written to so many of them.
-            unsafe { look_for_descriptors(messages.add(index).cast()) };
+            unsafe { note_descriptors(messages.add(index).cast()) };
         }
     }
     result
 }
 
-/// pidfd_getfd(2)
+/// pidfd_getfd(2): goes through unchanged.
 pub unsafe extern "C" fn before_pidfd_getfd(_: *mut Frame) -> *const c_void {
     next::PIDFD_GETFD.address()
 }
 
+/// Notes that there is a descriptor from elsewhere.
 pub unsafe extern "C" fn after_pidfd_getfd(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the entry code's promise: the frame of a call with pidfd_getfd's signature.
+    // SAFETY: the contract of `Frame`, for pidfd_getfd.
     unsafe { Frame::enter(frame) };
     if datagrams::stay_bound() {
         datagrams::give_up();
@@ -102,12 +107,13 @@ pub unsafe extern "C" fn after_pidfd_getfd(frame: *mut Frame, result: isize) -> 
     result
 }
 
-/// Whether it matters that a message brings descriptors.
+/// Whether anybody has to know that a message has brought descriptors.
 fn descriptors_matter() -> bool {
     datagrams::stay_bound() || seccomp::is_confined()
 }
 
-/// A message that can't be written to, with `EFAULT`, may have brought descriptors all the same.
+/// After a failed call: one that is `EFAULT`, because the message can't be written to, may have brought
+/// descriptors all the same.
 fn note_failed() {
     if Errno::get() == Errno(libc::EFAULT) {
         sockets::note_foreign();
@@ -115,9 +121,11 @@ fn note_failed() {
     }
 }
 
+/// Notes whether the message has brought descriptors.
+///
 /// # Safety
 /// `message` is what recvmsg(2) has written to.
-unsafe fn look_for_descriptors(message: *const msghdr) {
+unsafe fn note_descriptors(message: *const msghdr) {
     // SAFETY: the caller's promise.
     let (control, len) = control_of(unsafe { &*message });
     if control.is_null() {

@@ -16,7 +16,7 @@ use crate::sys::errno::{Errno, ThreadErrno};
 /// doesn't listen yet. Otherwise the kernel's own answers.
 pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     let errno = Errno::get();
-    // SAFETY: the entry code's promise: the frame of a call with listen's signature.
+    // SAFETY: the contract of `Frame`, for listen.
     let frame = unsafe { Frame::enter(frame) };
     match listen::before(&call("listen", frame.fd())) {
         Ok(after) => frame.after = after,
@@ -26,8 +26,9 @@ pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
     next::LISTEN.address()
 }
 
+/// Judges again what another thread may have changed meanwhile.
 pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the frame that `before` has filled.
+    // SAFETY: the contract of `Frame`; `before` has entered it.
     let frame = unsafe { &*frame };
     let call = call("listen", frame.fd());
     frame.finish(result, |after, result| listen::after(&call, after, result))

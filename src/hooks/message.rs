@@ -49,10 +49,10 @@ impl Control {
 }
 
 impl MessageFrame {
-    /// Takes over the frame that the entry code has filled the arguments of.
+    /// As [`Frame::enter`].
     ///
     /// # Safety
-    /// As [`Frame::enter`].
+    /// The contract of [`Frame`].
     pub unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
         // SAFETY: the caller's promise; then every field is initialised that isn't MaybeUninit.
         unsafe {
@@ -137,8 +137,8 @@ impl MessageFrame {
 pub enum InPlace {
     /// As it is.
     Passes,
-    /// Only changed, which is not for us to do there: with another source, or with pointers that
-    /// the kernel refuses.
+    /// Only changed, and the program's memory is not to be changed: with another source, or with pointers
+    /// that the kernel refuses.
     HasToChange,
 }
 
@@ -215,7 +215,7 @@ impl Parts {
     }
 
     /// Whether the control messages can be read, or there are none. The kernel takes no more than
-    /// `net.core.optmem_max`, some 100 kB, so of more than this it is not asked.
+    /// `net.core.optmem_max`, some 100 kB, so more than this is not checked.
     fn can_read_control(&self, readable: &mut Readable) -> bool {
         const MOST: usize = 1 << 20;
         self.control.is_null()

@@ -1,5 +1,5 @@
-//! bindresvport(3), rresvport(3), rresvport_af(3): libc's own bind by a call that passes no symbol,
-//! so these do the same by ours. None is a cancellation point.
+//! bindresvport(3), rresvport(3), rresvport_af(3): libc's functions bind without calling the symbol, so
+//! these take their place and call the hook. None is a cancellation point.
 
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
@@ -21,10 +21,10 @@ const FIRST: c_int = 512;
 const LAST: c_int = 1023;
 
 /// bindresvport(3): binds as bind(2) does, to a free privileged port, which is written to
-/// `address`; null stands for 0.0.0.0.
+/// `address`; null means 0.0.0.0.
 ///
 /// `EAFNOSUPPORT` for an address that isn't IPv4, `EADDRINUSE` where no port is free, `EFAULT` where
-/// `address` can't be written, otherwise the errors of our bind(2).
+/// `address` can't be written, otherwise the errors of the hooked bind(2).
 ///
 /// # Safety
 /// As bindresvport(3).
@@ -34,14 +34,14 @@ pub unsafe fn bindresvport(fd: c_int, address: *mut sockaddr_in) -> c_int {
     }
     let mut slot = MaybeUninit::uninit();
     let mut readable = Readable::new();
-    // SAFETY: the program's promise to bindresvport(3).
+    // SAFETY: the caller's promise.
     let given = unsafe { read_sockaddr(&mut slot, &mut readable, address.cast(), SOCKADDR_IN_LEN) };
     let mut wildcard = Sockaddr::wildcard(AF_INET);
     let sockaddr = given.unwrap_or(&mut wildcard);
     if sockaddr.family() != AF_INET {
         return fail(libc::EAFNOSUPPORT);
     }
-    // Not all from the same one, which may be in use by the last run.
+    // Each process begins at another port, because the last run's may still be in use.
     let process = if seccomp::is_confined() { 0 } else { pid() };
     let mut offset = process % BIND_COUNT;
     for _ in 0..BIND_COUNT {
@@ -68,7 +68,7 @@ const SOCKADDR_IN_LEN: socklen_t = size_of::<sockaddr_in>() as socklen_t;
 /// # Safety
 /// As rresvport(3).
 pub unsafe fn rresvport(port: *mut c_int) -> c_int {
-    // SAFETY: the program's promise to rresvport(3).
+    // SAFETY: the caller's promise.
     unsafe { rresvport_af(port, AF_INET as sa_family_t) }
 }
 
@@ -76,7 +76,7 @@ pub unsafe fn rresvport(port: *mut c_int) -> c_int {
 /// port, from `port` downward; the port is left there.
 ///
 /// `EAFNOSUPPORT` for a family other than IPv4 and IPv6, `EAGAIN` where no port is free, `EFAULT`
-/// where `port` can't be written, otherwise the errors of socket(2) and our bind(2).
+/// where `port` can't be written, otherwise the errors of socket(2) and the hooked bind(2).
 ///
 /// # Safety
 /// As rresvport_af(3).
@@ -107,7 +107,7 @@ pub unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
         let errno = Errno::get();
         tried = if tried == FIRST { LAST } else { tried - 1 };
         if errno != Errno(libc::EADDRINUSE) || tried == start {
-            // SAFETY: the descriptor is ours; libc's close would be a cancellation point.
+            // SAFETY: the descriptor was made here; libc's close would be a cancellation point.
             let _ = unsafe { syscall(libc::SYS_close, [word(fd)]) };
             return fail(if tried == start {
                 libc::EAGAIN
@@ -118,7 +118,7 @@ pub unsafe fn rresvport_af(port: *mut c_int, family: sa_family_t) -> c_int {
     }
 }
 
-/// Our bind(2), which is what the linker finds first.
+/// Calls the hooked bind(2), which is what the linker finds first.
 fn bind_to(fd: c_int, sockaddr: &Sockaddr) -> bool {
     let (address, len) = sockaddr.as_in();
     // SAFETY: `address` is valid for `len` bytes.

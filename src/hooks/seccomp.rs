@@ -1,16 +1,16 @@
-//! Seccomp filters, see seccomp(2): many a program that confines itself to the system calls that it
-//! makes is killed for any other, and so for one that this library makes on its own account.
+//! prctl(2) and seccomp(2), which install seccomp filters. A program that allows itself only the system
+//! calls that it makes is killed for any other, so also for one that this library makes by itself.
 //!
-//! prctl(2) and syscall(2) tell when the process installs one. From then on, for life, the library
-//! makes no system call but those that the program's own implies: the call itself, and the bind of a
-//! socket that connect, listen or a send would bind ([`ipaddr_socket::confined`]). No query for an
-//! assignment, so a process that has none goes on without; the last one is made just before. No
-//! log. No option of a socket is read or set. A filter that is installed by an instruction of the
-//! program's own isn't noticed.
+//! From the moment when the process installs a filter, the library makes no system calls but those that
+//! the program's own call implies: that call, and the bind of a socket that connect, listen or a send
+//! would bind ([`ipaddr_socket::confined`]). It no longer looks for an assignment, so a process without
+//! one stays without; the last query is made just before. It does not log, and neither reads nor sets
+//! an option of a socket. A filter that the program installs without libc, by an instruction of its own,
+//! isn't noticed.
 //!
-//! One that was there before the program began, as in a container, is another matter: the dynamic
-//! linker has worked under it, so the calls by which files are read are allowed, and whoever wrote it
-//! meant more than one program. Only what is out of the ordinary is left out there: [`seccomp::is_filtered`].
+//! A filter from before the program began, a container's for example, is less strict: the dynamic linker
+//! has worked under it, so it allows the calls by which files are read, and it was written for more than
+//! one program. Only unusual calls are left out then: see [`seccomp::is_filtered`].
 
 use core::ffi::{c_int, c_void};
 
@@ -31,10 +31,12 @@ pub struct FilterFrame {
 }
 
 impl FilterFrame {
-    /// # Safety
     /// As [`Frame::enter`].
+    ///
+    /// # Safety
+    /// The contract of [`Frame`].
     unsafe fn enter<'a>(frame: *mut Self) -> &'a mut Self {
-        // SAFETY: the caller's promise; it begins with a Frame, and the rest is ours to fill.
+        // SAFETY: the caller's promise; it begins with a `Frame`.
         unsafe {
             Frame::enter(frame.cast());
             (&raw mut (*frame).installs).write(false);
@@ -43,9 +45,9 @@ impl FilterFrame {
     }
 }
 
-/// prctl(2): goes through unchanged.
+/// prctl(2): goes through unchanged, and is noted if it installs a filter.
 pub unsafe extern "C" fn before_prctl(frame: *mut FilterFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with prctl's signature.
+    // SAFETY: the contract of `Frame`, for prctl.
     let own = unsafe { FilterFrame::enter(frame) };
     let frame = &own.frame;
     if frame.int(0) == PR_SET_SECCOMP {
@@ -54,8 +56,9 @@ pub unsafe extern "C" fn before_prctl(frame: *mut FilterFrame) -> *const c_void 
     next::PRCTL.address()
 }
 
+/// seccomp(2): as prctl(2).
 pub unsafe extern "C" fn before_seccomp(frame: *mut FilterFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: the frame of a call with seccomp's signature.
+    // SAFETY: the contract of `Frame`, for seccomp.
     let own = unsafe { FilterFrame::enter(frame) };
     let frame = &own.frame;
     let operation = frame.int(0).cast_unsigned();
@@ -66,9 +69,9 @@ pub unsafe extern "C" fn before_seccomp(frame: *mut FilterFrame) -> *const c_voi
     next::PRCTL.address()
 }
 
-/// The filter is about to be installed: by prctl(2) and by seccomp(2) it is the third argument.
-/// Without one the call fails, as it is meant to where a program asks what the kernel supports. Says
-/// whether the process will be confined.
+/// Notes that a filter is about to be installed, unless the process stays as it is; returns which. The
+/// filter is the third argument of both calls. A program that only wants to know what the kernel supports
+/// passes none, and the call fails.
 fn begin(frame: &Frame, strict: bool) -> bool {
     if !strict && frame.pointer::<c_void>(2).is_null() {
         return false;
@@ -89,7 +92,7 @@ fn begin(frame: &Frame, strict: bool) -> bool {
 
 /// If the call fails, the filter isn't there.
 pub unsafe extern "C" fn after(frame: *mut FilterFrame, result: isize) -> isize {
-    // SAFETY: the frame that `before_prctl` or `before_seccomp` has filled.
+    // SAFETY: the contract of `Frame`; `before_prctl` or `before_seccomp` has entered it.
     let own = unsafe { &*frame };
     if own.installs && own.frame.result(result) < 0 {
         seccomp::install_failed();

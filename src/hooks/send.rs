@@ -37,8 +37,7 @@ pub struct SendtoFrame {
 /// where there is a policy that can't be used; what the quiet bind says (`EADDRNOTAVAIL` where
 /// the address isn't configured). Otherwise the kernel's own answers.
 pub unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: a SendtoFrame, which begins with the frame of a call with
-    // sendto's signature.
+    // SAFETY: the contract of `Frame`, for sendto.
     unsafe {
         let next = judge_sendto(frame.cast());
         let frame = &mut *frame;
@@ -49,9 +48,10 @@ pub unsafe extern "C" fn before_sendto(frame: *mut SendtoFrame) -> *const c_void
     }
 }
 
-/// As it has no way to make another call: `EPERM` where the datagram has to be given a source.
+/// sendto(2) by syscall(2), which can make no other call: `EPERM` where the datagram has to be given a
+/// source.
 pub unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_void {
-    // SAFETY: as above.
+    // SAFETY: the contract of `Frame`, for sendto.
     unsafe {
         let next = judge_sendto(frame);
         match (*frame).after {
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn before_sendto_by_number(frame: *mut Frame) -> *const c_
 }
 
 /// # Safety
-/// The frame of a call with sendto's signature.
+/// The contract of [`Frame`], for sendto.
 unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
     // SAFETY: the caller's promise.
     unsafe {
@@ -76,8 +76,9 @@ unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
     }
 }
 
+/// As connect(2).
 pub unsafe extern "C" fn after_sendto(frame: *mut Frame, result: isize) -> isize {
-    // SAFETY: the frame that `before_sendto` or `before_sendto_by_number` has filled.
+    // SAFETY: the contract of `Frame`; `before_sendto` or `before_sendto_by_number` has entered it.
     let frame = unsafe { &*frame };
     let call = call("sendto", frame.fd());
     frame.finish(result, |after, result| connect::after(&call, after, result))
@@ -112,8 +113,7 @@ impl SendtoFrame {
 /// message chooses is judged as a bind to it would be: 0.0.0.0, which has the kernel choose
 /// whatever the socket is bound to, becomes the assigned address.
 pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
-    // sendmsg's signature.
+    // SAFETY: the contract of `Frame`, for sendmsg.
     let frame = unsafe { MessageFrame::enter(frame) };
     let given = frame.frame.pointer::<msghdr>(1);
     let flags = frame.frame.int(2);
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_vo
         return next::SENDMSG.address();
     }
     let errno = Errno::get();
-    // SAFETY: the program's promise to sendmsg(2).
+    // SAFETY: as above.
     match unsafe { frame.judge_copy("sendmsg", given, flags) } {
         Ok(after) => frame.frame.after = after,
         Err(refusal) => return frame.frame.refuse(refusal),
@@ -130,8 +130,9 @@ pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_vo
     next::SENDMSG.address()
 }
 
+/// As connect(2).
 pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
-    // SAFETY: it begins with the frame that `before_sendmsg` has filled.
+    // SAFETY: the contract of `Frame`; `before_sendmsg` has entered it.
     let frame = unsafe { &*frame.cast::<Frame>() };
     let call = call("sendmsg", frame.fd());
     frame.finish(result, |after, result| connect::after(&call, after, result))
@@ -143,8 +144,7 @@ pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) 
 /// The messages are judged where they are: to copy them would take a loop of calls of the next
 /// function, and so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
 pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: a MessageFrame, which begins with the frame of a call with
-    // sendmmsg's signature.
+    // SAFETY: the contract of `Frame`, for sendmmsg.
     let frame = unsafe { MessageFrame::enter(frame) };
     let messages = frame.frame.pointer::<mmsghdr>(1).cast_mut();
     if matches!(assignment::for_send(), Assignment::Unrestricted) || messages.is_null() {
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_v
     let mut readable = Readable::new();
     for index in 0..count {
         let message = messages.wrapping_add(index).cast();
-        // SAFETY: the program's promise to sendmmsg(2).
+        // SAFETY: as above, here and below.
         let judged = unsafe { judge_in_place(&call, &mut readable, message, flags) };
         match (judged, index) {
             (Ok(InPlace::Passes), _) => continue,
@@ -179,9 +179,10 @@ pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_v
     next::SENDMMSG.address()
 }
 
+/// Writes the length of a message that was sent as a copy to the original.
 pub unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize) -> isize {
-    // SAFETY: the frame that `before_sendmmsg` has filled; the copy, if there is one, is what the
-    // next function got, and the original is the program's to be written to.
+    // SAFETY: the contract of `Frame`; `before_sendmmsg` has entered it. The copy, if there is one, is
+    // what the next function got, and sendmmsg(2) writes to the original.
     unsafe {
         let original = (*frame).original;
         if !original.is_null() && result > 0 {

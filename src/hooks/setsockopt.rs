@@ -24,11 +24,10 @@ pub struct OptionFrame {
 
 /// setsockopt(2): the source of an `IPV6_PKTINFO` is judged as a bind to it would be.
 ///
-/// `EPERM` where that gives it. Otherwise the kernel's own answers; all other options go
-/// through.
+/// `EPERM` where such a bind gives that. Otherwise the kernel's own answers; all other options go
+/// through unchanged.
 pub unsafe extern "C" fn before(frame: *mut OptionFrame) -> *const c_void {
-    // SAFETY: the entry code's promise: an OptionFrame, which begins with the frame of a call with
-    // setsockopt's signature.
+    // SAFETY: the contract of `Frame`, for setsockopt.
     let (frame, copy) = unsafe { (Frame::enter(frame.cast()), &mut (*frame).value) };
     seccomp::note_option();
     let call = call("setsockopt", frame.fd());

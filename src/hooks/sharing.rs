@@ -1,10 +1,10 @@
-//! clone(2), unshare(2), close_range(2): after them two threads or processes may share their
-//! descriptors and not their memory, or the other way about. [`crate::process::datagrams`] has to know:
-//! what it knows is in memory, and about descriptors. fork(2) shares neither, pthread_create(3)
-//! both.
+//! clone(2), clone3(2), unshare(2), close_range(2): after them two threads or processes may share their
+//! descriptors but not their memory, or the other way round. [`crate::process::datagrams`] has to know of
+//! it, because it keeps in memory what it knows of descriptors. fork(2) shares neither,
+//! pthread_create(3) both.
 //!
-//! No frame is kept while the real function runs: clone returns twice, in the child perhaps on
-//! another stack.
+//! No frame is kept while the next function runs: clone returns twice, in the child perhaps on another
+//! stack.
 
 use core::ffi::{c_int, c_long, c_void};
 
@@ -23,6 +23,7 @@ pub unsafe extern "C" fn before_clone(call: &mut Call) -> *const c_void {
     next::CLONE.address()
 }
 
+/// unshare(2)
 pub unsafe extern "C" fn before_unshare(call: &mut Call) -> *const c_void {
     if call.int(0) & CLONE_FILES != 0 {
         note();
@@ -30,6 +31,7 @@ pub unsafe extern "C" fn before_unshare(call: &mut Call) -> *const c_void {
     next::UNSHARE.address()
 }
 
+/// close_range(2)
 pub unsafe extern "C" fn before_close_range(call: &mut Call) -> *const c_void {
     if call.int(2) & CLOSE_RANGE_UNSHARE != 0 {
         note();
@@ -39,7 +41,7 @@ pub unsafe extern "C" fn before_close_range(call: &mut Call) -> *const c_void {
 
 /// All of them by syscall(2), with the arguments of that.
 ///
-/// The flags of clone3(2) are in memory, which may be unreadable: it counts whatever they are.
+/// The flags of clone3(2) are in memory, which may be unreadable, so each call of it is noted.
 pub unsafe extern "C" fn before_by_number(call: &mut Call) -> *const c_void {
     match c_long::from(call.int(0)) {
         // Its flags come first, on x86-64 and aarch64.
@@ -52,13 +54,13 @@ pub unsafe extern "C" fn before_by_number(call: &mut Call) -> *const c_void {
     next::SYSCALL.address()
 }
 
-/// What is known of the sockets is known no longer.
+/// Forgets what is known of the sockets.
 fn note() {
     sockets::note_foreign();
     datagrams::give_up();
 }
 
-/// Whether one of the two is shared without the other.
+/// For clone(2): whether memory is shared without descriptors, or these without memory.
 fn note_flags(flags: c_int) {
     if (flags & CLONE_VM != 0) != (flags & CLONE_FILES != 0) {
         note();

@@ -4,9 +4,9 @@ pub use ipaddr_policy::errno::Errno;
 
 /// The calling thread's errno.
 pub trait ThreadErrno {
-    /// What it is.
+    /// The thread's errno.
     fn get() -> Self;
-    /// Sets it.
+    /// Sets the thread's errno.
     fn set(self);
 }
 

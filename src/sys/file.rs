@@ -12,31 +12,32 @@ use crate::sys::syscall::{syscall, word};
 
 /// An open file, closed when it goes out of scope: never across a call that can be cancelled.
 ///
-/// openat(2) gives it the lowest free number, which the program may take for its own: another thread
-/// may dup2(2) onto it. So it is moved up at once, to where programs seldom choose numbers, and no
-/// number is closed that has changed hands meanwhile. (Between that check and close(2) is a window of
-/// one system call, and no call closes a number only if it is still of the same file. Before, while
-/// openat(2) looks for the file, such a dup2(2) is `EBUSY`, as dup2(2) says.)
+/// openat(2) gives it the lowest free number, which the program may think is its own: another thread may
+/// dup2(2) onto it. So the file is moved at once to a high number, which programs seldom choose, and no
+/// number is closed that meanwhile has become another file's. (One system call is between that check and
+/// close(2), because there is no call that closes a number only if it is still the same file's. While
+/// openat(2) runs, such a dup2(2) is `EBUSY`, as dup2(2) says.)
 ///
-/// What a fork(2) in another thread inherits at that moment is closed by exec, and else stays open in
-/// the child, a file for reading.
+/// A child that another thread forks at that moment inherits the file, opened for reading. An exec
+/// closes it.
 pub struct File {
+    /// The descriptor.
     number: c_int,
-    /// Of those of openat(2), what `F_GETFL` tells.
+    /// Of the flags of openat(2) those that `F_GETFL` returns.
     flags: c_int,
 }
 
-/// Numbers from here on are for files of ours, unless the limit is lower. For the first one the kernel
-/// enlarges the table of descriptors, to 8 KiB: at load, where it reads a policy directory then. In a
-/// process with threads that takes it some milliseconds, once: one that was forked from that and has
-/// got threads, or one whose policy directory is made late.
+/// The library's files have numbers from here on, unless the limit is lower. For the first one the kernel
+/// enlarges the table of descriptors, to 8 KiB: at load, if there is a policy directory to be read. In a
+/// process with threads that takes some milliseconds, once: if the policy directory is made late, or in
+/// a forked process that has started threads.
 const HIGH: c_int = 1000;
 
-/// How often a file is opened that another thread's descriptor has replaced before it is moved up.
+/// How often a file is opened again because another thread has taken its number before it was moved.
 const ATTEMPTS: u32 = 8;
 
 impl File {
-    /// openat(2) for reading. `O_NONBLOCK`, so that a FIFO in the way can't block.
+    /// openat(2) for reading. With `O_NONBLOCK`, so that a FIFO at the path can't block.
     ///
     /// # Errors
     /// Those of openat(2).
@@ -44,28 +45,29 @@ impl File {
         Self::open_at(AT_FDCWD, path.as_ptr())
     }
 
-    /// The same, from a directory.
+    /// As [`Self::open`], relative to a directory.
     ///
     /// # Errors
     /// Those of openat(2).
-    pub fn open_at(folder: c_int, path: *const c_char) -> Result<Self, Errno> {
-        Self::open_with(folder, path, libc::O_RDONLY)
+    pub fn open_at(directory: c_int, path: *const c_char) -> Result<Self, Errno> {
+        Self::open_with(directory, path, libc::O_RDONLY)
     }
 
-    /// The number, for a system call.
+    /// The descriptor, for a system call.
     pub const fn descriptor(&self) -> c_int {
         self.number
     }
 
-    /// openat(2) of a folder, to be listed.
+    /// openat(2) of a directory, to list it.
     ///
     /// # Errors
     /// Those of openat(2).
-    pub fn open_folder(path: &CStr) -> Result<Self, Errno> {
+    pub fn open_directory(path: &CStr) -> Result<Self, Errno> {
         Self::open_with(AT_FDCWD, path.as_ptr(), libc::O_DIRECTORY | libc::O_RDONLY)
     }
 
-    /// getdents64(2): some of the folder's entries, and how many bytes they take; 0 at the end.
+    /// getdents64(2): writes some of the directory's entries to `buffer`, and returns how many bytes they
+    /// take; 0 at the end.
     ///
     /// # Errors
     /// Those of getdents64(2).
@@ -76,7 +78,7 @@ impl File {
         unsafe { syscall(libc::SYS_getdents64, arguments) }
     }
 
-    /// openat(2) for appending; the file is created, mode 0644 less the umask, if need be.
+    /// openat(2) for appending; a new file is created with mode 0644 less the umask.
     ///
     /// # Errors
     /// Those of openat(2).
@@ -88,7 +90,7 @@ impl File {
         )
     }
 
-    /// openat(2) for writing to what is there.
+    /// openat(2) for appending to a file that exists.
     ///
     /// # Errors
     /// Those of openat(2).
@@ -96,15 +98,15 @@ impl File {
         Self::open_with(AT_FDCWD, path.as_ptr(), libc::O_APPEND | libc::O_WRONLY)
     }
 
-    fn open_with(folder: c_int, path: *const c_char, flags: c_int) -> Result<Self, Errno> {
+    fn open_with(directory: c_int, path: *const c_char, flags: c_int) -> Result<Self, Errno> {
         let flags = flags | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let arguments = [word(folder), path.addr(), word(flags), 0o644];
+        let arguments = [word(directory), path.addr(), word(flags), 0o644];
         for _ in 0..ATTEMPTS {
             // SAFETY: openat reads the path and nothing else, and fails where it can't.
             let number = unsafe { syscall(libc::SYS_openat, arguments) }?;
             let file = Self {
                 number: c_int::try_from(number).map_err(|_| Errno(libc::EBADF))?,
-                flags: flags & TOLD,
+                flags: flags & COMPARED,
             };
             if let Some(moved) = file.move_up() {
                 return Ok(moved);
@@ -113,8 +115,8 @@ impl File {
         Err(Errno(libc::EBADF))
     }
 
-    /// Gives the file a high number; where there is none it keeps its own. `None` if its number has
-    /// been taken by another thread.
+    /// Moves the file to a high number; if none is free it keeps its number. `None` if another thread has
+    /// taken the number.
     fn move_up(self) -> Option<Self> {
         let moved = duplicate_above(self.number, HIGH).or_else(|errno| match errno {
             // Above the limit.
@@ -131,7 +133,7 @@ impl File {
                 Some(Self { number, flags })
             }
             Ok(number) => {
-                // Perhaps of the other thread's file: the number itself is ours.
+                // The duplicate, perhaps of the other thread's file: nobody else uses it.
                 close(number);
                 mem::forget(self);
                 None
@@ -144,19 +146,19 @@ impl File {
         }
     }
 
-    /// Whether the number is still of the file that was opened: dup2(2) clears `FD_CLOEXEC`, and
-    /// what comes there in another way was hardly opened with the same flags.
+    /// Whether the number is still that of the file: dup2(2) clears `FD_CLOEXEC`, and a file that has got
+    /// the number in another way is unlikely to have been opened with the same flags.
     fn is_own(&self) -> bool {
         let get = |what| fcntl(self.number, what, 0);
         get(libc::F_GETFD).is_ok_and(|flags| flags & libc::FD_CLOEXEC != 0)
-            && get(libc::F_GETFL).is_ok_and(|flags| flags & TOLD == self.flags)
+            && get(libc::F_GETFL).is_ok_and(|flags| flags & COMPARED == self.flags)
     }
 
-    /// Reads the file at `path` that `judge` lets through into `buffer`, and returns how much there
-    /// was; `EFBIG` when it holds more.
+    /// Reads the file at `path` into `buffer` if `judge` accepts it, and returns how many bytes it has.
     ///
     /// # Errors
-    /// Those of openat(2), then what `judge` says, then those of pread(2).
+    /// Those of openat(2); inside, what `judge` returns, then those of pread(2), and `EFBIG` for a file that
+    /// is longer than `buffer`.
     pub fn read<E: From<Errno>>(
         path: &CStr,
         buffer: &mut [u8],
@@ -169,12 +171,12 @@ impl File {
             if file.close() {
                 return Ok(read);
             }
-            // That was another file.
+            // It was another file.
         }
         Err(Errno(libc::EBADF))
     }
 
-    /// Closes it, and returns whether its number was still its own.
+    /// Closes the file, and returns whether its number was still its own.
     fn close(self) -> bool {
         let is_own = self.is_own();
         if is_own {
@@ -184,22 +186,22 @@ impl File {
         is_own
     }
 
-    /// pread(2), once: what the file holds from `offset` on.
+    /// pread(2), once: reads from `offset` on, in bytes.
     ///
     /// # Errors
     /// Those of pread(2).
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Errno> {
         let to = buffer.as_mut_ptr().expose_provenance();
         let arguments = [word(self.number), to, buffer.len(), offset];
-        // Not read(2): if the number has changed hands, nothing is to be taken from the file.
+        // Not read(2), which would change the offset of another thread's file if that has taken the number.
         // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
         unsafe { syscall(libc::SYS_pread64, arguments) }
     }
 
-    /// Fills `buffer` from the file, and returns how much there was.
+    /// Fills `buffer` from the file, and returns how many bytes it has.
     ///
     /// # Errors
-    /// Those of pread(2); `EFBIG` when the file holds more than `buffer` takes.
+    /// Those of pread(2); `EFBIG` for a file that is longer than `buffer`.
     fn read_to_end(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let mut filled = 0;
         loop {
@@ -224,13 +226,12 @@ impl File {
         stat(self.number)
     }
 
-    /// Whether its file system is mounted for reading only, see fstatfs(2): false if it can't be
-    /// told.
+    /// Whether its file system is mounted read-only, see fstatfs(2); false if that fails.
     pub fn is_read_only(&self) -> bool {
         self.is_mounted(libc::ST_RDONLY)
     }
 
-    /// Whether its file system is mounted with nosuid, see fstatfs(2): false if it can't be told.
+    /// Whether its file system is mounted with nosuid, see fstatfs(2); false if that fails.
     pub fn is_on_nosuid(&self) -> bool {
         self.is_mounted(libc::ST_NOSUID)
     }
@@ -251,17 +252,17 @@ impl Drop for File {
     }
 }
 
-/// What of a file's flags is compared.
-const TOLD: c_int = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND;
+/// The flags by which a file is recognised.
+const COMPARED: c_int = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND;
 
 /// fcntl(2)
 fn fcntl(number: c_int, what: c_int, argument: c_int) -> Result<c_int, Errno> {
-    // SAFETY: of the commands that are used here none touches memory.
+    // SAFETY: none of the commands that are used here reads or writes memory.
     let told = unsafe { syscall(libc::SYS_fcntl, [word(number), word(what), word(argument)]) }?;
     c_int::try_from(told).map_err(|_| Errno(libc::EINVAL))
 }
 
-/// The lowest free number that isn't below `lowest`, for the same file.
+/// Duplicates a descriptor to the lowest free number that isn't below `lowest`.
 fn duplicate_above(number: c_int, lowest: c_int) -> Result<c_int, Errno> {
     fcntl(number, libc::F_DUPFD_CLOEXEC, lowest)
 }
@@ -278,23 +279,23 @@ fn most_numbers() -> Result<c_int, Errno> {
 
 /// close(2)
 fn close(number: c_int) {
-    // SAFETY: close touches no memory; the callers see to it that the number is ours.
+    // SAFETY: close changes no memory; the caller has checked that the number is the library's.
     let _ = unsafe { syscall(libc::SYS_close, [word(number)]) };
 }
 
-/// What the shim wants to know of a file.
+/// What the library needs to know of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// The device and the inode: which file it is.
+    /// The device and the inode, which identify the file.
     pub identity: (u64, u64),
-    /// Its kind, its permissions and its owner.
+    /// The kind of file, the permissions and the owner.
     pub status: Status,
     /// The group that owns it.
     pub group: u32,
 }
 
 impl Stat {
-    /// What it is: `S_IFREG` and so on, see inode(7).
+    /// The kind of file, `S_IFREG` and so on, see inode(7).
     pub const fn kind(self) -> u32 {
         self.status.mode & libc::S_IFMT
     }
@@ -319,8 +320,8 @@ pub fn for_each_number<E: From<Errno>>(
     directory: &CStr,
     mut each: impl FnMut(u32) -> Result<(), E>,
 ) -> Result<(), E> {
-    let directory = File::open_folder(directory)?;
-    // On a signal stack that may be small.
+    let directory = File::open_directory(directory)?;
+    // Not more, because a signal stack may be small.
     let mut buffer = [0; 512];
     loop {
         let length = directory.read_entries(&mut buffer)?;
@@ -328,7 +329,7 @@ pub fn for_each_number<E: From<Errno>>(
             return Ok(());
         }
         for name in names(buffer.get(..length).unwrap_or(&[])) {
-            // `.` and `..` are none.
+            // `.` and `..` are no numbers.
             if let Some(number) = decimal(name).and_then(|number| u32::try_from(number).ok()) {
                 each(number)?;
             }
@@ -390,8 +391,7 @@ fn stat_at(path: &CStr, flags: c_int) -> Result<Stat, Errno> {
     }
 }
 
-/// Whether the file system of `path` is mounted for reading only, see statfs(2): false if it can't
-/// be told.
+/// Whether the file system of `path` is mounted read-only, see statfs(2); false if that fails.
 pub fn is_read_only(path: &CStr) -> bool {
     // SAFETY: the path is NUL-terminated, the kernel reads it, and `statfs` calls with a buffer.
     statfs(libc::ST_RDONLY, |to| unsafe {
@@ -399,8 +399,8 @@ pub fn is_read_only(path: &CStr) -> bool {
     })
 }
 
-/// Whether a flag of statvfs(3) is set in the `statfs` that `call` fills, of whose address it is told. Not libc's
-/// struct, which hides the flags.
+/// Whether a flag of statvfs(3) is set in the `struct statfs` that `call` fills, which gets its address.
+/// Not libc's struct, in which the flags are private.
 fn statfs(flag: c_ulong, call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
     // The kernel's on 64-bit machines: 15 words, of which this one holds the flags.
     const FLAGS: usize = 10;

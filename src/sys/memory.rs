@@ -15,15 +15,15 @@ pub fn map_bytes(len: usize) -> *mut c_void {
     const PROTECTION: c_int = libc::PROT_READ | libc::PROT_WRITE;
     const FLAGS: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let arguments = [0, len, PROTECTION as usize, FLAGS as usize, usize::MAX, 0];
-    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing.
+    // SAFETY: an anonymous mapping at an address that the kernel chooses changes no other memory.
     let pages = unsafe { syscall(libc::SYS_mmap, arguments) };
     pages.map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
 }
 
-/// Gives the pages of one `T` back.
+/// Unmaps the pages of one `T`, see munmap(2).
 ///
 /// # Safety
-/// `pages` is from [`map`], and nobody uses it any more.
+/// `pages` is from [`map`], and nothing refers to it any more.
 pub unsafe fn unmap<T>(pages: *mut T) {
     // SAFETY: the caller's promise.
     let _ = unsafe { syscall(libc::SYS_munmap, [pages.addr(), size_of::<T>()]) };

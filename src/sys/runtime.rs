@@ -1,5 +1,5 @@
-//! What the language asks of a library without std, and this one never uses. Neither is part of a
-//! release build: the compiler finds no way to a panic or an allocation.
+//! The panic handler and the allocator that the language requires of a library without std. A release
+//! build contains neither: the compiler finds no path to a panic or an allocation.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
@@ -17,11 +17,11 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 /// A test looks for these words in the library.
 const PANICKED: &[u8] = b"ipaddr: panicked\n";
 
-/// ipnet is built on alloc, though what we use of it allocates nothing.
-struct NothingToGive;
+/// An allocator without memory. ipnet depends on alloc, but what is used of it allocates nothing.
+struct NoMemory;
 
-// SAFETY: null is always an allowed answer, and so nothing is ever given back.
-unsafe impl GlobalAlloc for NothingToGive {
+// SAFETY: null is always an allowed result, so there is nothing to deallocate.
+unsafe impl GlobalAlloc for NoMemory {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         ptr::null_mut()
     }
@@ -30,4 +30,4 @@ unsafe impl GlobalAlloc for NothingToGive {
 }
 
 #[global_allocator]
-static ALLOCATOR: NothingToGive = NothingToGive;
+static ALLOCATOR: NoMemory = NoMemory;

@@ -1,6 +1,6 @@
 //! What is known of the process's seccomp filters, see seccomp(2): which system calls this library may
-//! make on its own account. [`crate::hooks::seccomp`] notices when one is installed, and says what
-//! becomes of the process then.
+//! make by itself. [`crate::hooks::seccomp`] notices when a filter is installed, and describes what the
+//! library does then.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
@@ -15,12 +15,12 @@ pub fn begin_install() {
     INSTALLED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// It wasn't.
+/// The filter that was about to be installed wasn't.
 pub fn install_failed() {
     INSTALLED.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Whether the process has installed a filter. One for a single thread counts for all of them.
+/// Whether the process has installed a filter. A filter of one thread counts for all threads.
 #[inline]
 pub fn is_confined() -> bool {
     INSTALLED.load(Ordering::Relaxed) != 0
@@ -28,7 +28,7 @@ pub fn is_confined() -> bool {
 
 /// Whether there is a filter, the process's own or from before it began.
 pub fn is_filtered() -> bool {
-    /// What /proc has said: nothing yet, that there is none, or that there is one.
+    /// What /proc says: not read yet (0), that there is no filter, or that there is one.
     static SAID: AtomicU8 = AtomicU8::new(0);
     const NO: u8 = 1;
     const YES: u8 = 2;
@@ -39,9 +39,9 @@ pub fn is_filtered() -> bool {
     if said == 0 {
         said = match read_status() {
             Ok(false) => NO,
-            // Without /proc it isn't to be known.
+            // Without /proc it can't be known.
             Ok(true) | Err(Errno(libc::ENOENT | libc::EACCES | libc::EPERM)) => YES,
-            // No descriptor left, or another thread has taken its number: asked again next time.
+            // No descriptor left, or another thread has taken its number: read again next time.
             Err(_) => return false,
         };
         SAID.store(said, Ordering::SeqCst);
@@ -49,12 +49,13 @@ pub fn is_filtered() -> bool {
     said == YES
 }
 
-/// What /proc/self/status says, see proc_pid_status(5); prctl(`PR_GET_SECCOMP`) may itself be
-/// what a filter kills for, where the dynamic linker has opened, read and closed files.
+/// Whether /proc/self/status says that there is a filter, see proc_pid_status(5). Not by
+/// prctl(`PR_GET_SECCOMP`), for which a filter may kill the process, while it allows to open, read and
+/// close files: the dynamic linker has done that.
 fn read_status() -> Result<bool, Errno> {
     const KEY: &[u8] = b"\nSeccomp:\t";
     let file = File::open(c"/proc/self/status")?;
-    // Most often all of it; on a signal stack that may be small.
+    // Room for the whole file as a rule, and not more, because a signal stack may be small.
     let mut buffer = [0; 1536];
     let mut offset = 0;
     let mut matched = 0;
@@ -78,7 +79,7 @@ fn read_status() -> Result<bool, Errno> {
 /// Whether the program has set an option of a socket.
 static HAS_SET_OPTION: AtomicBool = AtomicBool::new(false);
 
-/// The program sets an option: a filter that was there before it lets it.
+/// Notes that the program sets an option: a filter from before the program began allows it then.
 #[inline]
 pub fn note_option() {
     if !HAS_SET_OPTION.load(Ordering::Relaxed) {
@@ -86,7 +87,7 @@ pub fn note_option() {
     }
 }
 
-/// Whether setsockopt(2) may be called: no filter is in the way, as far as can be known.
+/// Whether setsockopt(2) may be called: as far as can be known no filter forbids it.
 pub fn may_set_options() -> bool {
     !is_confined() && (HAS_SET_OPTION.load(Ordering::Relaxed) || !is_filtered())
 }

@@ -1,8 +1,8 @@
 //! The system call instruction, see syscall(2).
 //!
-//! Not by libc: its open, read, write and close are cancellation points and bind is none, so a
-//! pending pthread_cancel could strike inside a bind; and each symbol less is one less to bind when
-//! the library is loaded.
+//! Not by libc: its open, read, write and close are cancellation points and bind is none, so a pending
+//! pthread_cancel would end a thread inside a bind. And each symbol that isn't needed is one less for the
+//! dynamic linker to look up when the library is loaded.
 
 use core::ffi::{c_int, c_long};
 
@@ -28,14 +28,14 @@ pub unsafe fn syscall<const N: usize>(
     }
     // SAFETY: the caller's promise.
     let result = unsafe { system_call(number, all) };
-    // The kernel answers with a negated errno, of which there are fewer than 4096.
+    // Where it fails the kernel returns a negated errno, which is below 4096.
     match c_int::try_from(result) {
         Ok(negated @ -4095..=-1) => Err(Errno(-negated)),
         _ => Ok(result.cast_unsigned()),
     }
 }
 
-/// An int in a register.
+/// An int as the argument of a system call.
 pub const fn word(int: c_int) -> usize {
     int.cast_unsigned() as usize
 }

@@ -1,10 +1,10 @@
-//! Whether the memory that a program's pointer names can be read or written. Where it can't, the
-//! kernel answers `EFAULT`; to read it here would end the program.
+//! Whether the memory at a program's pointer can be read or written. Where it can't, the kernel fails
+//! with `EFAULT`; to read it here would end the program.
 //!
-//! What is on the caller's stack needs no question. All else costs one system call a page, and
-//! nothing is remembered beyond the call, because another thread may unmap it by then. What another
-//! thread unmaps *during* the call isn't noticed, and ends the program; that is a mistake of its own,
-//! which without this library would only be found out later.
+//! What is on the caller's stack needs no check. All other memory costs one system call a page, and
+//! nothing is remembered after the call, because another thread may unmap the memory by then. What
+//! another thread unmaps *during* the call isn't noticed, and ends the program: that is the program's own
+//! mistake, which without this library would show only later.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -17,24 +17,24 @@ use crate::sys::seccomp;
 use crate::sys::syscall::syscall;
 use ipaddr_socket::sockaddr::Sockaddr;
 
-/// The pointer that the kernel gets in the place of one that can't be read: the last address, which
-/// is never a program's. The original could be readable by then, and would not have been judged.
+/// The pointer that the kernel gets in place of one that can't be read: the last address, which is never
+/// mapped. The original could be readable by then, to something that was not judged.
 pub const NOWHERE: usize = usize::MAX;
 
-/// The smallest page of all machines: access is never finer than that.
+/// The smallest page size in bytes: memory is never mapped in smaller parts.
 const PAGE: usize = 4096;
 
-/// The bytes of which the kernel is asked.
+/// How many bytes a check reads or writes.
 const WORD: usize = 8;
 
-/// Somewhere in the highest pages of the stack that the process was started on; 0 is not known.
+/// An address in the highest pages of the stack that the process was started on; 0 if unknown.
 static STACK_TOP: AtomicUsize = AtomicUsize::new(0);
 
 /// How far below [`STACK_TOP`] a stack pointer is certainly on that stack: the kernel keeps at least
 /// 128 MB there free of other mappings (`mmap_base` in mm/util.c and arch/x86/mm/mmap.c).
 const STACK_LEN: usize = 8 << 20;
 
-/// At load: looks where the stack is. The kernel puts `AT_RANDOM` (getauxval(3)) above all frames.
+/// At load: notes where the stack is. The kernel puts `AT_RANDOM` (getauxval(3)) above all frames.
 pub fn note_stack() {
     // SAFETY: getauxval has no preconditions.
     let random = unsafe { libc::getauxval(libc::AT_RANDOM) };
@@ -44,7 +44,7 @@ pub fn note_stack() {
 /// The pages that have been found readable in the course of one call.
 pub struct Readable {
     pages: [usize; 4],
-    /// Which of them is the next to be replaced.
+    /// The index of the one that is replaced next.
     next: u8,
 }
 
@@ -87,9 +87,9 @@ impl Readable {
 /// Why a program's sockaddr could not be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotRead {
-    /// There is none, or the kernel refuses its length: it is to be asked, and does so.
+    /// There is none, or the kernel refuses its length: it is called all the same, and fails.
     Refused,
-    /// It can't be read: the kernel is to say so of [`NOWHERE`].
+    /// It can't be read: the kernel is called with [`NOWHERE`], and fails with `EFAULT`.
     Unreadable,
 }
 
@@ -140,9 +140,9 @@ fn one_word_a_page(first: usize, last: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether these addresses are on the stack of the calling thread, above this frame: then they are
-/// mapped. Certain is that of the page that this frame ends in and, on the stack that the process
-/// was started on, of all up to its top.
+/// Whether these addresses are certainly on the stack of the calling thread, above this frame, and so
+/// mapped: in the page in which this frame ends or, on the stack that the process was started on, anywhere
+/// up to its top.
 fn is_on_stack(first: usize, last: usize) -> bool {
     let marker = 0_u8;
     let here = ptr::from_ref(&marker).addr();
@@ -150,9 +150,8 @@ fn is_on_stack(first: usize, last: usize) -> bool {
     here <= first && (last <= here | (PAGE - 1) || (last < top && top - here <= STACK_LEN))
 }
 
-/// All that can be told of an address where the kernel can't be asked, because a seccomp filter of the
-/// program's own may be in the way: whether it is in the kernel's half of the address space, or in
-/// page 0.
+/// Whether an address is in the program's half of the address space, and not in page 0. Nothing more can be
+/// checked where a seccomp filter of the program may forbid the system calls.
 fn is_programs_half(at: usize) -> bool {
     // On aarch64 a tag may lie above.
     const KERNEL: usize = 1
@@ -169,20 +168,20 @@ fn is_programs_half(at: usize) -> bool {
     at & KERNEL == 0 && at & !TAG >= PAGE
 }
 
-/// rt_sigprocmask(2) reads the new mask before it looks at what is to be done with it, and changes
-/// nothing if that makes no sense. It takes address 0 for no mask, and then finds nothing wrong.
+/// Whether a word can be read: rt_sigprocmask(2) reads the new mask before it checks what to do with it,
+/// and changes nothing if that is invalid. Address 0 means no mask, and then the call succeeds.
 fn can_read_word(at: usize) -> bool {
     const NO_SUCH_HOW: usize = usize::MAX;
     if seccomp::is_confined() {
         return is_programs_half(at);
     }
-    // SAFETY: see above: the kernel reads `WORD` bytes at `at`, and copes if it can't.
-    let asked = unsafe { syscall(libc::SYS_rt_sigprocmask, [NO_SUCH_HOW, at, 0, WORD]) };
-    !matches!(asked, Ok(_) | Err(Errno(libc::EFAULT)))
+    // SAFETY: the kernel reads `WORD` bytes at `at` and changes nothing; where it can't, it fails.
+    let result = unsafe { syscall(libc::SYS_rt_sigprocmask, [NO_SUCH_HOW, at, 0, WORD]) };
+    !matches!(result, Ok(_) | Err(Errno(libc::EFAULT)))
 }
 
-/// futex(2): `FUTEX_WAKE_OP` writes to its second address; here what is there, ORed with 0. Nobody
-/// waits at the first.
+/// Whether a word can be written, which stays as it is: `FUTEX_WAKE_OP` of futex(2) writes to its second
+/// address, here what is there ORed with 0. No thread waits at the first.
 fn can_write_word(at: usize) -> bool {
     const OPERATION: usize = (libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG) as usize;
     const OR_ZERO: usize = (libc::FUTEX_OP_OR as usize) << 28;
@@ -191,7 +190,7 @@ fn can_write_word(at: usize) -> bool {
         return is_programs_half(at);
     }
     let nobody = NOBODY.as_ptr().expose_provenance();
-    // SAFETY: the kernel changes nothing, and copes if it can't write.
-    let asked = unsafe { syscall(libc::SYS_futex, [nobody, OPERATION, 0, 0, at, OR_ZERO]) };
-    asked != Err(Errno(libc::EFAULT))
+    // SAFETY: the kernel changes nothing; where it can't write, it fails.
+    let result = unsafe { syscall(libc::SYS_futex, [nobody, OPERATION, 0, 0, at, OR_ZERO]) };
+    result != Err(Errno(libc::EFAULT))
 }

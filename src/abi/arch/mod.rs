@@ -3,13 +3,13 @@
 //! | name | what |
 //! | --- | --- |
 //! | `around!` | the code of a hook around the next function, or around the system call itself |
-//! | `ahead!` | the code of a hook that jumps on to the next function |
+//! | `ahead!` | the code of a hook that jumps to the next function |
 //! | `dispatch!` | the code of syscall(2): to the hook of the number, else to the next syscall(2) |
-//! | `syscall!` | the code of a syscall(2) of our own |
+//! | `syscall!` | the code of a syscall(2) that needs no libc |
 //! | `system_call` | the system call instruction |
 //!
-//! [`crate::abi::exports`] makes the exported functions of these, [`crate::abi::frame`] and
-//! [`crate::abi::forward`] say what the code keeps on the stack.
+//! [`crate::abi::exports`] makes the exported functions from these; [`crate::abi::frame`] and
+//! [`crate::abi::forward`] are what the code keeps on the stack.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -24,7 +24,8 @@ pub(crate) use x86_64::{ahead, around, dispatch, syscall, system_call};
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("src/abi/arch has no file for this architecture: expected x86_64 or aarch64");
 
-// The same on both: no instruction. Weak references, because each libc has one of them.
+// The same on both, for it has no instruction. The references are weak, because each libc defines one of
+// the two.
 core::arch::global_asm!(
     ".weak _r_debug",
     ".weak _dl_debug_addr",
@@ -38,7 +39,7 @@ core::arch::global_asm!(
 );
 
 unsafe extern "C" {
-    /// glibc's description of the process for debuggers, `_r_debug`, and musl's pointer to one,
-    /// `_dl_debug_addr`; null in the other's.
+    /// The addresses of glibc's description of the process for debuggers, `_r_debug`, and of musl's
+    /// pointer to one, `_dl_debug_addr`; null where the libc is the other.
     pub static ipaddr_debug: [*const core::ffi::c_void; 2];
 }

@@ -98,7 +98,7 @@ macro_rules! ahead {
 }
 pub(crate) use ahead;
 
-/// The code of syscall(2): for each NUMBER, of which the kernel looks at 32 bits, a jump to the
+/// The code of syscall(2): for each NUMBER, of which the kernel reads 32 bits, a jump to the
 /// operand HOOK, with the arguments moved down by one register (the sixth is on the stack); for each
 /// NOTED one a jump to the operand `note`, with the arguments as they are; else to what is at `next`.
 macro_rules! dispatch {
@@ -132,8 +132,8 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
-/// The code of a syscall(2) that makes the system call, and has the operand `fail` return for one
-/// that fails.
+/// The code of a syscall(2) that makes the system call; where that fails it jumps to the operand `fail`,
+/// with the negated errno as its argument.
 macro_rules! syscall {
     ($($operands:tt)*) => {
         core::arch::naked_asm!(
