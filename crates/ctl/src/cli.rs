@@ -44,7 +44,7 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
 
 /// Examples for the man pages: docs/ipaddrctl.md has each, with what it prints.
 pub const EXAMPLES: [&str; 10] = [
-    "ipaddrctl assign /web 127.0.1.2 127.0.1.3",
+    "ipaddrctl assign --create /web 127.0.1.2 127.0.1.3",
     "ipaddrctl assign /db 127.0.3.0/24 '!127.0.3.1'",
     "ipaddrctl assign /mail 127.0.2.25 none",
     "ipaddrctl assign --replace /web 127.0.1.4",
@@ -127,6 +127,9 @@ pub enum Command {
         /// and have to be restarted
         #[arg(long)]
         replace: bool,
+        /// Make the policy directory if it doesn't exist. (/etc/ipaddr is made without this)
+        #[arg(long)]
+        create: bool,
     },
     /// Show which addresses a cgroup or a process may use, and where that is written
     ///

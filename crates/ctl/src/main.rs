@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`commands`] | the commands, one file each |
-//! | [`named`] | the cgroup that is meant, and likely slips in its name |
+//! | [`named`] | the cgroup and the policy directory that are meant, and likely slips in their names |
 //! | [`subject`] | the cgroup or process that the command line names |
 //! | [`store`] | changes to the policy directory: one at a time, all or nothing, and on the disk |
 //! | [`stale`] | running processes that keep what the files don't say any more |
@@ -57,7 +57,11 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
             cgroup,
             addresses,
             replace,
-        } => commands::assign::run(policy, cgroup, &addresses, replace),
+            create,
+        } => {
+            let options = commands::assign::Options { replace, create };
+            commands::assign::run(policy, cgroup, &addresses, options)
+        }
         Command::Show { cgroup, pid, json } => commands::show::run(policy, cgroup, pid, json),
         Command::Check { dir, strict } => commands::check::run(dir.as_deref().or(policy), strict),
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),

@@ -1,5 +1,5 @@
-//! The cgroup that a command line names: a path in the file system is understood, and a warning is
-//! printed where the name is likely mistyped.
+//! The cgroup and the policy directory that a command line names: a cgroup's directory is understood,
+//! and a warning is printed where a name is likely mistyped.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_host::hierarchy::Hierarchy;
-use ipaddr_host::settings;
+use ipaddr_host::settings::{self, DEFAULT_POLICY_DIRECTORY};
 
 use crate::failure::warn;
 
@@ -28,6 +28,18 @@ impl<'a> Places<'a> {
         Self {
             policy_directory,
             hierarchy: Hierarchy::find(settings::cgroup_controller().as_deref()),
+        }
+    }
+
+    /// Warns of a policy directory that doesn't exist, if somebody has named it.
+    pub fn warn_if_no_directory(&self) {
+        let is_default = self.policy_directory == Path::new(DEFAULT_POLICY_DIRECTORY);
+        if !is_default && !self.policy_directory.exists() {
+            warn(format_args!(
+                "{}: there is no such directory, so no file assigns anything: expected the policy \
+                 directory",
+                self.policy_directory.display()
+            ));
         }
     }
 

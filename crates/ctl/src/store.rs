@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::settings::DEFAULT_POLICY_DIRECTORY;
 use ipaddr_policy::levels::FileName;
 use nix::libc;
 
@@ -36,8 +37,15 @@ pub struct NewFile {
 }
 
 impl Store {
-    /// Makes the directory if it doesn't exist, and waits for the lock.
-    pub fn open(directory: &Path) -> Result<Self, Failure> {
+    /// Waits for the lock. The directory is made first if it doesn't exist and may be made: the default
+    /// one always, another one with `create`, because its name may be mistyped.
+    pub fn open(directory: &Path, create: bool) -> Result<Self, Failure> {
+        if !create && directory != Path::new(DEFAULT_POLICY_DIRECTORY) && !directory.exists() {
+            return Err(Failure::System(format!(
+                "{}: there is no such directory: expected the policy directory, or --create to make it",
+                directory.display()
+            )));
+        }
         make_directories(directory)?;
         let path = directory.join(LOCK);
         // Not readable by others: whoever can open it can keep it locked.

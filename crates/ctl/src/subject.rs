@@ -20,9 +20,10 @@ pub fn choose(
         return process(policy, Process { pid });
     }
     let directory = settings::policy_directory(policy)?;
+    let places = Places::new(&directory);
+    places.warn_if_no_directory();
     let cgroup = match cgroup {
         Some(cgroup) => {
-            let places = Places::new(&directory);
             let cgroup = places.cgroup(cgroup);
             places.warn_if_unknown(&cgroup);
             cgroup
@@ -43,6 +44,7 @@ fn process(policy: Option<&Path>, process: Process) -> Result<Subject, Failure> 
         (None, Some(directory)) => settings::from_variable(directory)?,
         _ => settings::policy_directory(policy)?,
     };
+    Places::new(&directory).warn_if_no_directory();
     let controller = running.trusted_variable("IPADDR_CGROUP_CONTROLLER");
     let controller = controller.map_or_else(settings::cgroup_controller, |own| Some(own.to_vec()));
     Ok(Subject {

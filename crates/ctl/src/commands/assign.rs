@@ -19,12 +19,21 @@ use crate::stale;
 use crate::store::{NewFile, Store};
 use target::Target;
 
+/// What may be changed besides a file that isn't there yet.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// The list of a family that is assigned already.
+    pub replace: bool,
+    /// The policy directory may be made.
+    pub create: bool,
+}
+
 /// Assigns addresses to a cgroup.
 pub fn run(
     policy: Option<&Path>,
     cgroup: CgroupPath,
     addresses: &[String],
-    replace: bool,
+    options: Options,
 ) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(policy)?;
     let places = Places::new(&directory);
@@ -34,11 +43,11 @@ pub fn run(
     // With a directory of its own the name would be a known one.
     places.warn_if_mistyped(cgroup);
     // From here on no other ipaddrctl changes the directory.
-    let store = Store::open(&directory)?;
+    let store = Store::open(&directory, options.create)?;
     let target = Target {
         directory: &directory,
         cgroup,
-        replace,
+        replace: options.replace,
     };
     let families: Vec<_> = lists.iter().map(|(family, _)| *family).collect();
     let mut files = Vec::new();
@@ -53,7 +62,7 @@ pub fn run(
     target.check_levels(&files)?;
     store.write(cgroup, &files)?;
     print(&directory, cgroup, &files)?;
-    if replace {
+    if options.replace {
         let stale = stale::find(&directory, cgroup, &families)?;
         stale::print(&stale, &mut anstream::stdout().lock())?;
     }

@@ -30,7 +30,7 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
         )));
     }
     if yes {
-        Store::open(&directory)?.remove(cgroup)?;
+        Store::open(&directory, false)?.remove(cgroup)?;
     }
     for path in there {
         let what = if yes { "removed" } else { "would remove" };

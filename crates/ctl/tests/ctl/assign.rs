@@ -75,7 +75,7 @@ fn loopback_is_for_the_other_family_too() {
 #[test]
 fn modes_whatever_the_umask() {
     let ctl = Ctl::new();
-    let program = format!("umask 077; exec {PROGRAM} assign web/a 127.0.0.2");
+    let program = format!("umask 077; exec {PROGRAM} assign --create web/a 127.0.0.2");
     let mut command = Command::new("sh");
     command.args(["-c", &program]);
     // Even the directory is made.

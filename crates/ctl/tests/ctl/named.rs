@@ -1,8 +1,8 @@
-//! Cgroups as they are named on the command line: slips that are likely.
+//! Cgroups and policy directories as they are named on the command line: slips that are likely.
 
 use shim_tests::{Cgroup, skip};
 
-use super::command::{Ctl, FOUND};
+use super::command::{Ctl, FOUND, SYSTEM, Said};
 
 /// A cgroup of the test's, with two in it; the path of the first.
 struct Tree {
@@ -113,4 +113,42 @@ fn a_cgroup_that_nobody_knows() {
     ctl.0.write(&none[1..], "ipv4", "127.0.0.2\n");
     ctl.run(["show", &none]).fine();
     ctl.line("show").fine();
+}
+
+/// A mistyped --policy would make a directory that nothing reads.
+#[test]
+fn a_policy_directory_that_is_not_there() {
+    let ctl = Ctl::new();
+    let missing = ctl.path("etc/ipadr");
+    let policy = ["--policy", missing.to_str().expect("UTF-8")];
+    let assign = [&policy[..], &["assign", "/web", "127.0.0.2"]].concat();
+    let message = format!(
+        "{}: there is no such directory: expected the policy directory, or --create to make it",
+        missing.display()
+    );
+    ctl.run(&assign).fails(SYSTEM, &message);
+    assert_eq!(ctl.names(), [""; 0]);
+    let warning = format!(
+        "{}: there is no such directory, so no file assigns anything: expected the policy directory",
+        missing.display()
+    );
+    for words in [&["show"][..], &["explain", "bind", "0.0.0.0:80"]] {
+        let said = ctl.run([&policy[..], words].concat());
+        assert_eq!(said.warnings(), [&*warning]);
+        said.done();
+    }
+    ctl.run([&assign[..], &["--create"]].concat()).fine();
+    let file = "etc/ipadr/web/ipaddr.ipv4";
+    assert_eq!(ctl.text(file).as_deref(), Some("127.0.0.2\n"));
+    ctl.run([&policy[..], &["assign", "/db", "127.0.0.3"]].concat())
+        .fine();
+    // Whether the default one is there or not is the machine's business.
+    let mut show = ctl.command(["show"]);
+    let said = Said::of(
+        &show
+            .env_remove("IPADDR_POLICY_DIR")
+            .output()
+            .expect("it starts"),
+    );
+    assert_eq!(said.warnings(), [""; 0]);
 }
