@@ -4,13 +4,13 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use ipaddr_policy::Policy;
-use once_cell::race::OnceRef;
 
 use crate::process::levels::{self, Failure, Scratch};
 use crate::process::settings;
 use crate::process::unusable::Unusable;
 use crate::process::{exec, latch_text, loaded, log};
 use crate::sys::memory;
+use crate::sys::once::OnceRef;
 use crate::sys::seccomp;
 
 /// What this process may use.
@@ -18,7 +18,7 @@ pub type Assignment = ipaddr_socket::Assignment<'static>;
 
 /// The latch. Written once, read by one atomic load; a signal handler or a fork child can't find
 /// it locked, as a mutex could be.
-static LATCH: OnceRef<'static, Policy<'static>> = OnceRef::new();
+static LATCH: OnceRef<Policy<'static>> = OnceRef::new();
 
 /// Memory for the next look, so that not every one has to map its own.
 static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());

@@ -9,10 +9,10 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use ipaddr_policy::{latch, levels};
-use once_cell::race::OnceRef;
 
 use crate::process::log_output;
 use crate::sys::memory;
+use crate::sys::once::OnceRef;
 
 /// The policy directory if no variable names another.
 pub const DEFAULT_POLICY_DIR: &CStr = c"/etc/ipaddr";
@@ -48,7 +48,7 @@ pub struct Settings {
     pub stderr: Option<(u64, u64)>,
 }
 
-static SETTINGS: OnceRef<'static, Settings> = OnceRef::new();
+static SETTINGS: OnceRef<Settings> = OnceRef::new();
 
 /// Without a variable.
 const NONE: Settings = Settings {

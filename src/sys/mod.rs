@@ -3,7 +3,8 @@
 pub mod errno;
 pub mod file;
 pub mod memory;
-#[cfg(not(debug_assertions))]
+pub mod once;
+#[cfg(panic = "abort")]
 pub mod runtime;
 pub mod seccomp;
 pub mod syscall;

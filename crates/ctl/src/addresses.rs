@@ -22,10 +22,7 @@ pub fn allowed(assignment: &Assignment, family: Family) -> Vec<String> {
 
 fn shown(range: Range, family: Family) -> Vec<String> {
     let (first, last) = (family.address(range.first), family.address(range.last));
-    let width = match family {
-        Family::Ipv4 => 32,
-        Family::Ipv6 => 128,
-    };
+    let width = u32::from(family.bits());
     // A network's first and last address differ only in their last bits, all 0 and all 1.
     let bits = 128 - (range.first ^ range.last).leading_zeros();
     let prefix = u8::try_from(width - bits).ok();

@@ -1,8 +1,7 @@
 //! Reads IPv4 and IPv6 addresses (RFC 4291, section 2.2).
 //!
-//! `core::net` does too, and ipnet, but their parsers hold panic paths that the compiler can't show
-//! to be dead, and ipnet's allocates: the shim can have neither. The property tests hold this code
-//! to `core::net`'s answers.
+//! `core::net` does too, but its parser has panic paths that the compiler can't show to be dead, and
+//! the library may have none. The property tests compare this code with `core::net`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -24,6 +24,15 @@ impl Family {
         }
     }
 
+    /// The length of an address in bits.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Ipv4 => 32,
+            Self::Ipv6 => 128,
+        }
+    }
+
     /// The family of `address`; a v4-mapped address counts as what it is written as, IPv6.
     #[must_use]
     pub const fn of(address: IpAddr) -> Self {

@@ -5,6 +5,7 @@
 //! | [`address`] | reads addresses |
 //! | [`family`] | IPv4 and IPv6 |
 //! | [`list`] | the text of `ipaddr.ipv4` / `ipaddr.ipv6`: addresses, networks, `!`-exclusions |
+//! | [`network`] | an address and the length of its prefix |
 //! | [`ranges`] | a set of addresses: what a list comes to |
 //! | [`cgroup`] | `/proc/self/cgroup` and the levels of a cgroup path |
 //! | [`rules`] | the text of `ipaddr.rules`: rules for ports and peers |
@@ -30,6 +31,7 @@ pub mod judge;
 pub mod latch;
 pub mod levels;
 pub mod list;
+pub mod network;
 pub mod policy;
 pub mod program;
 pub mod ranges;

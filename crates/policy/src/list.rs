@@ -16,10 +16,9 @@
 
 use core::net::IpAddr;
 
-use ipnet::IpNet;
-
 use crate::address;
 use crate::family::{Family, number};
+use crate::network::Network;
 use crate::policy::Assignment;
 use crate::ranges::{CAPACITY, Full, Range};
 use crate::text::{Printable, Sink, Text, text_is_error};
@@ -56,7 +55,7 @@ pub enum Problem {
     /// An address of the other family, v4-mapped ones in an IPv6 list included.
     Family,
     /// An address with a prefix length that isn't the network's own address.
-    HostBits(IpNet),
+    HostBits(Network),
     /// `none`, `loopback` or the wildcard beside other entries.
     NotAlone,
     /// Exclusions, and nothing that they are taken from.
@@ -85,9 +84,9 @@ impl Text for ParseError<'_> {
             Problem::Empty => "holds no entry: ".write(out),
             Problem::Family => "is of another address family: ".write(out),
             Problem::HostBits(net) => {
-                let prefix = u32::from(net.prefix_len());
-                ("has bits set beyond its prefix: expected ", net.network()).write(out);
-                return ("/", prefix, " or ", net.addr()).write(out);
+                let length = u32::from(net.length());
+                ("has bits set beyond its prefix: expected ", net.first()).write(out);
+                return ("/", length, " or ", net.address()).write(out);
             }
             Problem::NotAlone => return "expected no other entry, it stands alone".write(out),
             Problem::OnlyExclusions => {
@@ -139,9 +138,9 @@ enum Kind {
     /// The wildcard address.
     Unassigned,
     /// An address or a network.
-    Included(IpNet),
+    Included(Network),
     /// `!` and an address or a network.
-    Excluded(IpNet),
+    Excluded(Network),
 }
 
 impl Kind {
@@ -197,7 +196,7 @@ fn fill<'a>(
         first = first.or(Some(entry));
         if let Kind::Included(net) = entry.kind {
             included = true;
-            let added = assignment.add(range_of(&net), family);
+            let added = assignment.add(net.range(), family);
             added.map_err(|Full| entry.error(family, Problem::TooMany))?;
         }
     }
@@ -232,14 +231,14 @@ fn exclude<'a>(
     for entry in entries(text, separator, family) {
         let entry = entry?;
         if let Kind::Excluded(net) = entry.kind {
-            let removed = assignment.remove(range_of(&net));
+            let removed = assignment.remove(net.range());
             removed.map_err(|Full| entry.error(family, Problem::TooMany))?;
         }
     }
     for entry in entries(text, separator, family) {
         let entry = entry?;
         if let Kind::Included(net) = entry.kind
-            && let Some(address) = plain(&net)
+            && let Some(address) = plain(net)
             && !assignment.allowed().contains(number(address))
         {
             return Err(entry.error(family, Problem::PlainExcluded));
@@ -257,7 +256,7 @@ pub fn line_of(text: &[u8], separator: Separator, address: IpAddr) -> u32 {
     };
     entries(text, separator, Family::of(address))
         .flatten()
-        .find(|entry| matches!(entry.kind, Kind::Included(net) if range_of(&net).covers(at)))
+        .find(|entry| matches!(entry.kind, Kind::Included(net) if net.range().covers(at)))
         .map_or(0, |entry| entry.line)
 }
 
@@ -320,7 +319,7 @@ fn kind(text: &[u8], family: Family) -> Result<Kind, Problem> {
         _ => (false, text),
     };
     let net = network_of(text, family)?;
-    Ok(match (excluded, plain(&net)) {
+    Ok(match (excluded, plain(net)) {
         (true, _) => Kind::Excluded(net),
         (false, Some(address)) if address.is_unspecified() => Kind::Unassigned,
         (false, _) => Kind::Included(net),
@@ -328,32 +327,32 @@ fn kind(text: &[u8], family: Family) -> Result<Kind, Problem> {
 }
 
 /// As [`network`], of this family.
-fn network_of(text: &[u8], family: Family) -> Result<IpNet, Problem> {
+fn network_of(text: &[u8], family: Family) -> Result<Network, Problem> {
     let fits = |address| match address {
         IpAddr::V4(_) => family == Family::Ipv4,
         IpAddr::V6(v6) => family == Family::Ipv6 && v6.to_ipv4_mapped().is_none(),
     };
     match network(text) {
-        Ok(net) | Err(Problem::HostBits(net)) if !fits(net.addr()) => Err(Problem::Family),
+        Ok(net) | Err(Problem::HostBits(net)) if !fits(net.address()) => Err(Problem::Family),
         parsed => parsed,
     }
 }
 
 /// An address (as the network that holds only it) or a network.
-pub(crate) fn network(text: &[u8]) -> Result<IpNet, Problem> {
+pub(crate) fn network(text: &[u8]) -> Result<Network, Problem> {
     let mut halves = text.splitn(2, |&byte| byte == b'/');
     let address = halves
         .next()
         .and_then(address::parse)
         .ok_or(Problem::Syntax)?;
     let Some(prefix) = halves.next() else {
-        return Ok(IpNet::from(address));
+        return Ok(Network::only(address));
     };
     let net = address::parse_decimal(prefix, 128)
         .and_then(|length| u8::try_from(length).ok())
-        .and_then(|length| IpNet::new(address, length).ok())
+        .and_then(|length| Network::new(address, length))
         .ok_or(Problem::Syntax)?;
-    if net.addr() == net.network() {
+    if net.address() == net.first() {
         Ok(net)
     } else {
         Err(Problem::HostBits(net))
@@ -361,13 +360,6 @@ pub(crate) fn network(text: &[u8]) -> Result<IpNet, Problem> {
 }
 
 /// The address of a network that holds only one, however it was written.
-fn plain(net: &IpNet) -> Option<IpAddr> {
-    (net.prefix_len() == net.max_prefix_len()).then(|| net.addr())
-}
-
-fn range_of(net: &IpNet) -> Range {
-    Range {
-        first: number(net.network()),
-        last: number(net.broadcast()),
-    }
+fn plain(net: Network) -> Option<IpAddr> {
+    net.is_one_address().then(|| net.address())
 }

@@ -9,6 +9,7 @@ use ipaddr_policy::cgroup::CgroupError;
 use ipaddr_policy::errno::Errno;
 use ipaddr_policy::levels::{Error, FileName, Given, Kind, LevelFile, Place};
 use ipaddr_policy::list::{ParseError, Problem};
+use ipaddr_policy::network::Network;
 use ipaddr_policy::rules::{RuleError, RuleProblem};
 use ipaddr_policy::trust::FileProblem;
 use ipaddr_policy::{Family, PerFamily};
@@ -291,7 +292,7 @@ fn of_lists() {
     };
     let syntax = "expected an IPv6 address (fd00::5), a network (fd00::/64), an exclusion \
                   (!fd00::7), none, loopback, or :: for unassigned";
-    let net = "fd00::5/64".parse().expect("a network");
+    let net = Network::new("fd00::5".parse().expect("an address"), 64).expect("a network");
     for (error, expected) in [
         (of(2, b"x", Problem::Syntax), format!("2: \"x\": {syntax}")),
         (

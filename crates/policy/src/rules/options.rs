@@ -2,8 +2,6 @@
 
 use core::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::chain::Chain;
 use super::error::{RuleError, RuleProblem};
 use super::reader::Reader;
@@ -14,6 +12,7 @@ use crate::address::parse_decimal;
 use crate::errno::EPERM;
 use crate::family::{Family, may_be_source};
 use crate::list::{Problem, network};
+use crate::network::Network;
 
 const NO_REMOTE_END: &str = "BIND has no remote end: expected -s or --sport";
 const NO_LOCAL_END: &str = "CONNECT knows the remote end only: expected -d or --dport";
@@ -217,9 +216,9 @@ impl<'a> Reader<'a, '_, '_> {
         Ok(Networks { text, negated })
     }
 
-    fn network(&self, text: &'a [u8]) -> Result<IpNet, RuleError<'a>> {
+    fn network(&self, text: &'a [u8]) -> Result<Network, RuleError<'a>> {
         let expected = match network(text) {
-            Ok(net) if !is_mapped(net.addr()) => return Ok(net),
+            Ok(net) if !is_mapped(net.address()) => return Ok(net),
             Ok(_) => "is IPv4: expected it written as that",
             Err(Problem::HostBits(_)) => {
                 "has bits set beyond its prefix: expected the network's own address"
@@ -406,13 +405,13 @@ impl<'a> Reader<'a, '_, '_> {
             return Ok(Addresses::ANY);
         };
         let net = self.network(text)?;
-        let own = Family::of(net.addr());
+        let own = net.family();
         if *family.get_or_insert(own) != own {
             return Err(self.error(text, "expected the family of the rule's other address"));
         }
         Ok(Addresses {
-            first: key(net.network()),
-            last: key(net.broadcast()),
+            first: key(net.first()),
+            last: key(net.last()),
             negated,
         })
     }
