@@ -172,9 +172,7 @@ export IPADDR_TEST_SKIPS="$skips"
 
 say 'Programs that the tests run'
 install_missing "$PROGRAMS" "$LIBRARIES" </dev/null
-step 'cargo build' cargo build --release -p ipaddr
-# Not together: the library is built without std.
-step 'cargo build, ipaddrctl' cargo build --release -p ipaddrctl
+step 'cargo build' cargo build --release --workspace
 step 'cargo fmt' check_format
 step 'cargo clippy' check_lints
 step 'shellcheck' check_shell

@@ -15,11 +15,13 @@
 //! | [`script`] | tests that are written in shell |
 //! | [`covered`] | the calls that the library hooks, from its own table |
 //! | [`uncovered`] | the symbols of libc that it doesn't hook, and why |
+//! | [`glibc`] | which glibc a program or a library needs |
 //! | [`skip`] | what can't be tested here, said and counted |
 
 pub mod artifacts;
 pub mod cgroup;
 pub mod covered;
+pub mod glibc;
 pub mod memory;
 pub mod netns;
 pub mod peer;

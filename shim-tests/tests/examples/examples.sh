@@ -154,8 +154,7 @@ done <"$work/examples"
 
 # Installed.
 if have cargo 'cargo build'; then
-    for package in ipaddr ipaddrctl; do
-        line="cargo build --release -p $package"
+    for line in 'cargo build --release --workspace' 'cargo build --release'; do
         documented "$line"
         (cd "$root" && sh -c "$line")
         check "$line: status" 0 $?

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{fs, str};
 
 use shim_tests::peer::{Listener, udp_port};
-use shim_tests::{PolicyDir, Shim, covered, harness, library, skip};
+use shim_tests::{PolicyDir, Shim, covered, glibc, harness, library, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -354,19 +354,8 @@ fn what_the_library_needs() {
     assert_eq!(needed.len(), 1, "{needed:?}");
     assert!(needed[0].contains("[libc.so.6]"), "{needed:?}");
 
-    let symbols = readelf("--dyn-syms").expect("readelf was there before");
-    let newest = symbols
-        .split_whitespace()
-        .filter_map(|word| word.split_once("@GLIBC_"))
-        .filter_map(|(_, version)| {
-            let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
-            Some((parts.next()??, parts.next()??))
-        })
-        .max();
-    assert!(
-        newest.is_some_and(|version| version <= (2, 17)),
-        "{newest:?}"
-    );
+    let newest = glibc::needed_by(library()).expect("readelf was there before");
+    assert!(newest <= (2, 17), "{newest:?}");
 }
 
 /// The panic handler would write these words: no path leads to it, so it isn't linked.

@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod command_line;
 mod explain;
+mod glibc;
 mod killed;
 mod man_pages;
 mod named;
