@@ -2,8 +2,8 @@
 //! change them, and the entry code jumps to the next function. That gets the caller's own frame, return
 //! address and further arguments, as if this library weren't there.
 //!
-//! dlopen(3) needs that, because what the linker finds depends on the caller; execl(3), because arguments
-//! of unknown number can't be passed on.
+//! dlopen(3) needs that, because what the linker finds depends on the caller; execl(3), because
+//! arguments of unknown number can't be passed on.
 
 use core::ffi::{c_char, c_int};
 use core::ptr;

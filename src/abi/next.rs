@@ -9,8 +9,8 @@ use crate::abi::objects::{self, Name, Object};
 use crate::sys::errno::ThreadErrno;
 use crate::sys::syscall::syscall;
 
-/// Defines the next function of each row in the table that has one, and the system call of each row that
-/// has a number.
+/// Defines the next function of each row in the table that has one, and the system call of each row
+/// that has a number.
 macro_rules! functions {
     ($(
         #[doc = $doc:literal]
@@ -146,8 +146,8 @@ impl Next {
         ptr::eq(self.address.load(Ordering::Relaxed), self.absent)
     }
 
-    /// As [`Self::address`], but looked up again if it wasn't found: before glibc 2.34 dlopen(3) and its
-    /// like are in libdl, which may be loaded later.
+    /// As [`Self::address`], but looked up again if it wasn't found: before glibc 2.34 dlopen(3)
+    /// and its like are in libdl, which may be loaded later.
     pub fn address_by_now(&self) -> *const c_void {
         if self.is_absent() {
             resolve();

@@ -1,8 +1,8 @@
 //! The objects of the process, program and libraries, and the symbols that they define.
 //!
-//! Not by dlsym(3): that is hooked itself, may allocate and lock, and would take several times as long,
-//! at each exec. So the hash tables of the objects are read as the dynamic linker reads them, see elf(5)
-//! and `do_lookup_x` in glibc's elf/dl-lookup.c.
+//! Not by dlsym(3): that is hooked itself, may allocate and lock, and would take several times as
+//! long, at each exec. So the hash tables of the objects are read as the dynamic linker reads them,
+//! see elf(5) and `do_lookup_x` in glibc's elf/dl-lookup.c.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -75,7 +75,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// `struct link_map` of link.h: what glibc and musl tell debuggers of an object. The objects that the
+/// `struct link_map` of link.h: an object as glibc and musl show it to debuggers. The objects that the
 /// program was started with come first, in the order in which they are searched for symbols.
 #[repr(C)]
 pub struct Object {
@@ -100,8 +100,8 @@ unsafe extern "C" {
     safe static HEADER: u8;
 }
 
-/// All objects, the program first. Objects that the program wasn't started with may be unloaded by another
-/// thread meanwhile.
+/// All objects, the program first. Objects that the program wasn't started with may be unloaded by
+/// another thread meanwhile.
 ///
 /// Not by dl_iterate_phdr(3): sanitizers hook that, and call dlsym(3), which is this library's, before
 /// theirs works.
@@ -157,8 +157,8 @@ pub fn own() -> Option<Symbols> {
     first().find(|object| object.is_own())?.symbols()
 }
 
-/// Of [`first`], the object with the highest base below an address: the one that the address is in, if it
-/// is in any.
+/// Of [`first`], the object with the highest base below an address: the one that the address is in,
+/// if it is in any.
 pub fn at(address: usize) -> Option<&'static Object> {
     let before = first().filter(|object| object.base <= address);
     before.max_by_key(|object| object.base)
@@ -369,8 +369,9 @@ struct Symbol {
 /// Calls the function by which the object chooses another at run time, as the dynamic linker does.
 #[cold]
 fn resolve(resolver: *const c_void) -> *const c_void {
-    // SAFETY: a symbol of this type has such a function. On x86-64 it has no argument; on aarch64 it gets
-    // the hardware's capabilities, in which an unset flag says that there is no second argument.
+    // SAFETY: a symbol of this type has such a function. On x86-64 it has no argument; on aarch64
+    // it gets the hardware's capabilities, in which an unset flag says that there is no second
+    // argument.
     unsafe {
         let resolver: extern "C" fn(u64) -> *const c_void = core::mem::transmute(resolver);
         resolver(libc::getauxval(libc::AT_HWCAP))

@@ -19,12 +19,13 @@ use crate::sys::errno::{Errno, ThreadErrno};
 use crate::sys::syscall::{syscall, word};
 use crate::sys::user_memory::can_write;
 
-/// A frame that knows what the program wants to be told of the peer.
+/// A frame with the places where the program wants the peer's address.
 #[repr(C)]
 pub struct AcceptFrame {
     frame: Frame,
-    /// Where the program wants the peer's address, and its length; null if it doesn't.
+    /// For the address; null if the program doesn't want it.
     address: *mut sockaddr,
+    /// For its length.
     len: *mut socklen_t,
 }
 

@@ -1,9 +1,10 @@
 //! dlopen(3), dlmopen(3), dlsym(3), dlvsym(3): other ways to libc's functions.
 //!
-//! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before the hooks, so that flag is
-//! removed. A library in a namespace of its own finds another libc, so a process with an assignment can't
-//! load one. (A process without one may be assigned something later: see docs/coverage.md.) And dlsym(3)
-//! on a handle, libc's for example, returns the hook where it would return libc's function.
+//! A library that is loaded with `RTLD_DEEPBIND` finds libc's functions before the hooks, so that
+//! flag is removed. A library in a namespace of its own finds another libc, so a process with an
+//! assignment can't load one. (A process without one may be assigned something later: see
+//! docs/coverage.md.) And dlsym(3) on a handle, libc's for example, returns the hook where it would
+//! return libc's function.
 
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::transmute;
@@ -65,8 +66,9 @@ pub unsafe extern "C" fn before_dlvsym(call: &mut Call) -> *const c_void {
     versioned_symbol_of_handle as *const c_void
 }
 
-/// Whether the answer depends on the caller, so that the next function has to see it: for `RTLD_DEFAULT`,
-/// which finds the hooks, and for `RTLD_NEXT`, by which other libraries that hook libc find it.
+/// Whether the answer depends on the caller, so that the next function has to see it: for
+/// `RTLD_DEFAULT`, which finds the hooks, and for `RTLD_NEXT`, by which other libraries that hook
+/// libc find it.
 fn searches_by_caller(call: &Call) -> bool {
     let handle = call.argument(0);
     handle == libc::RTLD_DEFAULT.addr() || handle == libc::RTLD_NEXT.addr()
@@ -99,8 +101,9 @@ unsafe extern "C" fn versioned_symbol_of_handle(
     }
 }
 
-/// What a lookup on a handle returns: the hook of that name, if `found` is libc's function or another one
-/// that the hook calls; otherwise `found`, for a library may have a function of its own of that name.
+/// What a lookup on a handle returns: the hook of that name, if `found` is libc's function or
+/// another one that the hook calls; otherwise `found`, for a library may have a function of its own
+/// of that name.
 ///
 /// # Safety
 /// `name` is a string, if something was found.

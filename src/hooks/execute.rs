@@ -1,8 +1,9 @@
 //! execve(2) and its like: that a restricted process executes a program into which this library isn't
 //! loaded is logged. The call goes through unchanged.
 //!
-//! Each of libc's functions has a hook, because inside libc they don't call each other by their symbols.
-//! Neither do system(3) and popen(3), but they execute a shell, whose own calls are hooked.
+//! Each of libc's functions has a hook, because inside libc they don't call each other by their
+//! symbols. Neither do system(3) and popen(3), but they execute a shell, whose own calls are
+//! hooked.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 

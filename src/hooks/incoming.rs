@@ -1,6 +1,6 @@
 //! socket(2), recvmsg(2), recvmmsg(2), pidfd_getfd(2): the calls by which a socket comes into the
-//! process. [`crate::process::datagrams`] has to know of it. All go through unchanged, except that MPTCP
-//! becomes TCP.
+//! process. [`crate::process::datagrams`] has to know of it. All go through unchanged, except that
+//! MPTCP becomes TCP.
 
 use core::ffi::c_void;
 use core::slice;

@@ -24,7 +24,7 @@ pub struct MessageFrame {
     /// The copy. (A msghdr is its first field, and has its alignment.)
     pub message: MaybeUninit<mmsghdr>,
     control: Control,
-    /// For sendmmsg(2): whose length is to be told.
+    /// For sendmmsg(2): the message of which this is a copy, to which the length is written.
     pub original: *mut mmsghdr,
 }
 
@@ -137,8 +137,8 @@ impl MessageFrame {
 pub enum InPlace {
     /// As it is.
     Passes,
-    /// Only changed, and the program's memory is not to be changed: with another source, or with pointers
-    /// that the kernel refuses.
+    /// Only changed, and the program's memory is not to be changed: with another source, or with
+    /// pointers that the kernel refuses.
     HasToChange,
 }
 

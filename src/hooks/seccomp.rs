@@ -1,16 +1,16 @@
 //! prctl(2) and seccomp(2), which install seccomp filters. A program that allows itself only the system
 //! calls that it makes is killed for any other, so also for one that this library makes by itself.
 //!
-//! From the moment when the process installs a filter, the library makes no system calls but those that
-//! the program's own call implies: that call, and the bind of a socket that connect, listen or a send
-//! would bind ([`ipaddr_socket::confined`]). It no longer looks for an assignment, so a process without
-//! one stays without; the last query is made just before. It does not log, and neither reads nor sets
-//! an option of a socket. A filter that the program installs without libc, by an instruction of its own,
-//! isn't noticed.
+//! From the moment when the process installs a filter, the library makes no system calls but those
+//! that the program's own call implies: that call, and the bind of a socket that connect, listen or
+//! a send would bind ([`ipaddr_socket::confined`]). It no longer looks for an assignment, so a
+//! process without one stays without; the last query is made just before. It does not log, and
+//! neither reads nor sets an option of a socket. A filter that the program installs without libc,
+//! by an instruction of its own, isn't noticed.
 //!
-//! A filter from before the program began, a container's for example, is less strict: the dynamic linker
-//! has worked under it, so it allows the calls by which files are read, and it was written for more than
-//! one program. Only unusual calls are left out then: see [`seccomp::is_filtered`].
+//! A filter from before the program began, a container's for example, is less strict: the dynamic
+//! linker has worked under it, so it allows the calls by which files are read, and it was written
+//! for more than one program. Only unusual calls are left out then: see [`seccomp::is_filtered`].
 
 use core::ffi::{c_int, c_void};
 
@@ -69,9 +69,9 @@ pub unsafe extern "C" fn before_seccomp(frame: *mut FilterFrame) -> *const c_voi
     next::PRCTL.address()
 }
 
-/// Notes that a filter is about to be installed, unless the process stays as it is; returns which. The
-/// filter is the third argument of both calls. A program that only wants to know what the kernel supports
-/// passes none, and the call fails.
+/// If the call is to install a filter in this process: notes it, and returns true. The filter is the
+/// third argument of both calls. A program that only wants to know what the kernel supports passes
+/// none, and the call fails.
 fn begin(frame: &Frame, strict: bool) -> bool {
     if !strict && frame.pointer::<c_void>(2).is_null() {
         return false;

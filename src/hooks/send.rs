@@ -142,7 +142,8 @@ pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) 
 /// number is returned, as the kernel does with one that it refuses.
 ///
 /// The messages are judged where they are: to copy them would take a loop of calls of the next
-/// function, and so a Rust frame below one that can be cancelled. One that has to be changed is sent alone.
+/// function, and so a Rust frame below one that can be cancelled. One that has to be changed is
+/// sent alone.
 pub unsafe extern "C" fn before_sendmmsg(frame: *mut MessageFrame) -> *const c_void {
     // SAFETY: the contract of `Frame`, for sendmmsg.
     let frame = unsafe { MessageFrame::enter(frame) };
@@ -186,13 +187,13 @@ pub unsafe extern "C" fn after_sendmmsg(frame: *mut MessageFrame, result: isize)
     unsafe {
         let original = (*frame).original;
         if !original.is_null() && result > 0 {
-            let told = &raw mut (*original).msg_len;
+            let length = &raw mut (*original).msg_len;
             // The kernel, too, only finds out when it has sent.
-            if !can_write(told, size_of::<c_uint>()) {
+            if !can_write(length, size_of::<c_uint>()) {
                 Errno(libc::EFAULT).set();
                 return -1;
             }
-            told.write_unaligned((*frame).message.assume_init_ref().msg_len);
+            length.write_unaligned((*frame).message.assume_init_ref().msg_len);
         }
     }
     result

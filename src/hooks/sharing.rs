@@ -1,7 +1,7 @@
-//! clone(2), clone3(2), unshare(2), close_range(2): after them two threads or processes may share their
-//! descriptors but not their memory, or the other way round. [`crate::process::datagrams`] has to know of
-//! it, because it keeps in memory what it knows of descriptors. fork(2) shares neither,
-//! pthread_create(3) both.
+//! clone(2), clone3(2), unshare(2), close_range(2): after them two threads or processes may share
+//! their descriptors but not their memory, or the other way round. [`crate::process::datagrams`]
+//! has to know of it, because it keeps in memory what it knows of descriptors. fork(2) shares
+//! neither, pthread_create(3) both.
 //!
 //! No frame is kept while the next function runs: clone returns twice, in the child perhaps on another
 //! stack.

@@ -12,11 +12,11 @@ use crate::sys::syscall::{syscall, word};
 
 /// An open file, closed when it goes out of scope: never across a call that can be cancelled.
 ///
-/// openat(2) gives it the lowest free number, which the program may think is its own: another thread may
-/// dup2(2) onto it. So the file is moved at once to a high number, which programs seldom choose, and no
-/// number is closed that meanwhile has become another file's. (One system call is between that check and
-/// close(2), because there is no call that closes a number only if it is still the same file's. While
-/// openat(2) runs, such a dup2(2) is `EBUSY`, as dup2(2) says.)
+/// openat(2) gives it the lowest free number, which the program may think is its own: another
+/// thread may dup2(2) onto it. So the file is moved at once to a high number, which programs seldom
+/// choose, and no number is closed that meanwhile has become another file's. (One system call is
+/// between that check and close(2), because there is no call that closes a number only if it is
+/// still the same file's. While openat(2) runs, such a dup2(2) is `EBUSY`, as dup2(2) says.)
 ///
 /// A child that another thread forks at that moment inherits the file, opened for reading. An exec
 /// closes it.
@@ -27,10 +27,10 @@ pub struct File {
     flags: c_int,
 }
 
-/// The library's files have numbers from here on, unless the limit is lower. For the first one the kernel
-/// enlarges the table of descriptors, to 8 KiB: at load, if there is a policy directory to be read. In a
-/// process with threads that takes some milliseconds, once: if the policy directory is made late, or in
-/// a forked process that has started threads.
+/// The library's files have numbers from here on, unless the limit is lower. For the first one the
+/// kernel enlarges the table of descriptors, to 8 KiB: at load, if there is a policy directory to
+/// be read. In a process with threads that takes some milliseconds, once: if the policy directory
+/// is made late, or in a forked process that has started threads.
 const HIGH: c_int = 1000;
 
 /// How often a file is opened again because another thread has taken its number before it was moved.
@@ -66,8 +66,8 @@ impl File {
         Self::open_with(AT_FDCWD, path.as_ptr(), libc::O_DIRECTORY | libc::O_RDONLY)
     }
 
-    /// getdents64(2): writes some of the directory's entries to `buffer`, and returns how many bytes they
-    /// take; 0 at the end.
+    /// getdents64(2): writes some of the directory's entries to `buffer`, and returns how many
+    /// bytes they take; 0 at the end.
     ///
     /// # Errors
     /// Those of getdents64(2).
@@ -115,8 +115,8 @@ impl File {
         Err(Errno(libc::EBADF))
     }
 
-    /// Moves the file to a high number; if none is free it keeps its number. `None` if another thread has
-    /// taken the number.
+    /// Moves the file to a high number; if none is free it keeps its number. `None` if another
+    /// thread has taken the number.
     fn move_up(self) -> Option<Self> {
         let moved = duplicate_above(self.number, HIGH).or_else(|errno| match errno {
             // Above the limit.
@@ -146,8 +146,8 @@ impl File {
         }
     }
 
-    /// Whether the number is still that of the file: dup2(2) clears `FD_CLOEXEC`, and a file that has got
-    /// the number in another way is unlikely to have been opened with the same flags.
+    /// Whether the number is still that of the file: dup2(2) clears `FD_CLOEXEC`, and a file that
+    /// has got the number in another way is unlikely to have been opened with the same flags.
     fn is_own(&self) -> bool {
         let get = |what| fcntl(self.number, what, 0);
         get(libc::F_GETFD).is_ok_and(|flags| flags & libc::FD_CLOEXEC != 0)
@@ -157,8 +157,8 @@ impl File {
     /// Reads the file at `path` into `buffer` if `judge` accepts it, and returns how many bytes it has.
     ///
     /// # Errors
-    /// Those of openat(2); inside, what `judge` returns, then those of pread(2), and `EFBIG` for a file that
-    /// is longer than `buffer`.
+    /// Those of openat(2); inside, what `judge` returns, then those of pread(2), and `EFBIG` for a
+    /// file that is longer than `buffer`.
     pub fn read<E: From<Errno>>(
         path: &CStr,
         buffer: &mut [u8],
@@ -193,7 +193,8 @@ impl File {
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Errno> {
         let to = buffer.as_mut_ptr().expose_provenance();
         let arguments = [word(self.number), to, buffer.len(), offset];
-        // Not read(2), which would change the offset of another thread's file if that has taken the number.
+        // Not read(2), which would consume what is in another thread's file or pipe if that has
+        // taken the number.
         // SAFETY: the kernel writes at most `buffer.len()` bytes into `buffer`.
         unsafe { syscall(libc::SYS_pread64, arguments) }
     }
@@ -258,8 +259,8 @@ const COMPARED: c_int = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND;
 /// fcntl(2)
 fn fcntl(number: c_int, what: c_int, argument: c_int) -> Result<c_int, Errno> {
     // SAFETY: none of the commands that are used here reads or writes memory.
-    let told = unsafe { syscall(libc::SYS_fcntl, [word(number), word(what), word(argument)]) }?;
-    c_int::try_from(told).map_err(|_| Errno(libc::EINVAL))
+    let result = unsafe { syscall(libc::SYS_fcntl, [word(number), word(what), word(argument)]) }?;
+    c_int::try_from(result).map_err(|_| Errno(libc::EINVAL))
 }
 
 /// Duplicates a descriptor to the lowest free number that isn't below `lowest`.
@@ -399,14 +400,14 @@ pub fn is_read_only(path: &CStr) -> bool {
     })
 }
 
-/// Whether a flag of statvfs(3) is set in the `struct statfs` that `call` fills, which gets its address.
-/// Not libc's struct, in which the flags are private.
+/// Whether a flag of statvfs(3) is set in the `struct statfs` that `call` fills, which gets its
+/// address. Not libc's struct, in which the flags are private.
 fn statfs(flag: c_ulong, call: impl FnOnce(usize) -> Result<usize, Errno>) -> bool {
     // The kernel's on 64-bit machines: 15 words, of which this one holds the flags.
     const FLAGS: usize = 10;
     let mut words = [0_u64; 15];
-    let told = call(words.as_mut_ptr().expose_provenance());
-    told.is_ok() && words[FLAGS] & flag != 0
+    let result = call(words.as_mut_ptr().expose_provenance());
+    result.is_ok() && words[FLAGS] & flag != 0
 }
 
 /// write(2), once.

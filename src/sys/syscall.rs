@@ -1,8 +1,8 @@
 //! The system call instruction, see syscall(2).
 //!
-//! Not by libc: its open, read, write and close are cancellation points and bind is none, so a pending
-//! pthread_cancel would end a thread inside a bind. And each symbol that isn't needed is one less for the
-//! dynamic linker to look up when the library is loaded.
+//! Not by libc: its open, read, write and close are cancellation points and bind is none, so a
+//! pending pthread_cancel would end a thread inside a bind. And each symbol that isn't needed is
+//! one less for the dynamic linker to look up when the library is loaded.
 
 use core::ffi::{c_int, c_long};
 

@@ -3,8 +3,8 @@
 //!
 //! What is on the caller's stack needs no check. All other memory costs one system call a page, and
 //! nothing is remembered after the call, because another thread may unmap the memory by then. What
-//! another thread unmaps *during* the call isn't noticed, and ends the program: that is the program's own
-//! mistake, which without this library would show only later.
+//! another thread unmaps *during* the call isn't noticed, and ends the program: that is the
+//! program's own mistake, which without this library would show only later.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +17,8 @@ use crate::sys::seccomp;
 use crate::sys::syscall::syscall;
 use ipaddr_socket::sockaddr::Sockaddr;
 
-/// The pointer that the kernel gets in place of one that can't be read: the last address, which is never
-/// mapped. The original could be readable by then, to something that was not judged.
+/// The pointer that the kernel gets in place of one that can't be read: the last address, which is
+/// never mapped. The original could be readable by then, to something that was not judged.
 pub const NOWHERE: usize = usize::MAX;
 
 /// The smallest page size in bytes: memory is never mapped in smaller parts.
@@ -140,9 +140,9 @@ fn one_word_a_page(first: usize, last: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether these addresses are certainly on the stack of the calling thread, above this frame, and so
-/// mapped: in the page in which this frame ends or, on the stack that the process was started on, anywhere
-/// up to its top.
+/// Whether these addresses are certainly on the stack of the calling thread, above this frame, and
+/// so mapped: in the page in which this frame ends or, on the stack that the process was started
+/// on, anywhere up to its top.
 fn is_on_stack(first: usize, last: usize) -> bool {
     let marker = 0_u8;
     let here = ptr::from_ref(&marker).addr();
@@ -150,8 +150,8 @@ fn is_on_stack(first: usize, last: usize) -> bool {
     here <= first && (last <= here | (PAGE - 1) || (last < top && top - here <= STACK_LEN))
 }
 
-/// Whether an address is in the program's half of the address space, and not in page 0. Nothing more can be
-/// checked where a seccomp filter of the program may forbid the system calls.
+/// Whether an address is in the program's half of the address space, and not in page 0. Nothing
+/// more can be checked where a seccomp filter of the program may forbid the system calls.
 fn is_programs_half(at: usize) -> bool {
     // On aarch64 a tag may lie above.
     const KERNEL: usize = 1
@@ -168,8 +168,9 @@ fn is_programs_half(at: usize) -> bool {
     at & KERNEL == 0 && at & !TAG >= PAGE
 }
 
-/// Whether a word can be read: rt_sigprocmask(2) reads the new mask before it checks what to do with it,
-/// and changes nothing if that is invalid. Address 0 means no mask, and then the call succeeds.
+/// Whether a word can be read: rt_sigprocmask(2) reads the new mask before it checks what to do
+/// with it, and changes nothing if that is invalid. Address 0 means no mask, and then the call
+/// succeeds.
 fn can_read_word(at: usize) -> bool {
     const NO_SUCH_HOW: usize = usize::MAX;
     if seccomp::is_confined() {
@@ -180,8 +181,8 @@ fn can_read_word(at: usize) -> bool {
     !matches!(result, Ok(_) | Err(Errno(libc::EFAULT)))
 }
 
-/// Whether a word can be written, which stays as it is: `FUTEX_WAKE_OP` of futex(2) writes to its second
-/// address, here what is there ORed with 0. No thread waits at the first.
+/// Whether a word can be written, which stays as it is: `FUTEX_WAKE_OP` of futex(2) writes to its
+/// second address, here what is there ORed with 0. No thread waits at the first.
 fn can_write_word(at: usize) -> bool {
     const OPERATION: usize = (libc::FUTEX_WAKE_OP | libc::FUTEX_PRIVATE_FLAG) as usize;
     const OR_ZERO: usize = (libc::FUTEX_OP_OR as usize) << 28;

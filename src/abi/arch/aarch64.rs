@@ -135,8 +135,8 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
-/// The code of a syscall(2) that makes the system call; where that fails it jumps to the operand `fail`,
-/// with the negated errno as its argument.
+/// The code of a syscall(2) that makes the system call; where that fails it jumps to the operand
+/// `fail`, with the negated errno as its argument.
 macro_rules! syscall {
     ($($operands:tt)*) => {
         core::arch::naked_asm!(

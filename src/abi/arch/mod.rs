@@ -24,8 +24,8 @@ pub(crate) use x86_64::{ahead, around, dispatch, syscall, system_call};
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("src/abi/arch has no file for this architecture: expected x86_64 or aarch64");
 
-// The same on both, for it has no instruction. The references are weak, because each libc defines one of
-// the two.
+// The same on both, for it has no instruction. The references are weak, because each libc defines
+// one of the two.
 core::arch::global_asm!(
     ".weak _r_debug",
     ".weak _dl_debug_addr",
