@@ -4,6 +4,7 @@ use std::fmt;
 
 use ipaddr_policy::latch;
 use ipaddr_policy::levels::Place;
+use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::ranges::Range;
 use ipaddr_policy::text::{Printable, Shown};
 use ipaddr_policy::{Assignment, Family};
@@ -66,6 +67,21 @@ impl fmt::Display for Summary<'_> {
             None => write!(f, "{allowed} (wildcards are refused)"),
         }
     }
+}
+
+/// What each line of a list allows by itself, with the line's number, from 1. A line with a mistake, a
+/// comment or an exclusion allows nothing. `memory` is for one line.
+pub fn ranges_by_line<'t>(
+    text: &'t [u8],
+    family: Family,
+    memory: &'t mut Assignment,
+) -> impl Iterator<Item = (u32, Range)> + 't {
+    let lines = text.split(|&byte| byte == b'\n').zip(1..);
+    lines.filter_map(move |(line, number)| {
+        let parsed = list::parse(line, Separator::Line, family, memory);
+        let range = *memory.allowed().as_slice().first()?;
+        parsed.is_ok().then_some((number, range))
+    })
 }
 
 /// Where an assignment comes from: the file and the line.

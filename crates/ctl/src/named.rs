@@ -120,9 +120,10 @@ impl<'a> Places<'a> {
         let names = self.names_in(&known);
         let found = match nearest(wrong.to_str()?, &names) {
             Some(name) => known.child(OsStr::new(name)),
-            // Without the slice that systemd has put around it.
+            // It is in one of systemd's slices.
             None => names
                 .iter()
+                .filter(|outer| outer.ends_with(".slice"))
                 .map(|outer| known.child(OsStr::new(outer)).child(wrong))
                 .find(|inner| self.is_known(inner))?,
         };

@@ -23,13 +23,13 @@ impl Hierarchy {
     #[must_use]
     pub fn find(controller: Option<&[u8]>) -> Option<Self> {
         let cgroups = fs::read("/proc/self/cgroup").ok()?;
+        let hierarchy = cgroup::hierarchy(&cgroups, controller).ok()?;
         let mounts = fs::read("/proc/self/mountinfo").ok()?;
-        Self::find_in(&cgroups, &mounts, controller)
+        Self::find_in(&mounts, hierarchy)
     }
 
     /// `mounts` is the text of `/proc/PID/mountinfo`, see proc_pid_mountinfo(5).
-    fn find_in(cgroups: &[u8], mounts: &[u8], controller: Option<&[u8]>) -> Option<Self> {
-        let hierarchy = cgroup::hierarchy(cgroups, controller).ok()?;
+    fn find_in(mounts: &[u8], hierarchy: cgroup::Hierarchy<'_>) -> Option<Self> {
         // A v1 mount's options name its controllers.
         let wanted = hierarchy.controllers.split(|&byte| byte == b',').next()?;
         mounts.split(|&byte| byte == b'\n').find_map(|line| {
@@ -107,8 +107,13 @@ mod tests {
 30 22 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n\
 31 22 0:27 /pod\\0401 /cpu rw shared:5 master:1 - cgroup cgroup rw,cpu,cpuacct\n";
 
+    fn find(cgroups: &[u8], controller: Option<&[u8]>) -> Option<Hierarchy> {
+        let hierarchy = cgroup::hierarchy(cgroups, controller).ok()?;
+        Hierarchy::find_in(MOUNTS, hierarchy)
+    }
+
     fn directory(cgroups: &[u8], controller: Option<&[u8]>, path: &str) -> Option<PathBuf> {
-        let hierarchy = Hierarchy::find_in(cgroups, MOUNTS, controller)?;
+        let hierarchy = find(cgroups, controller)?;
         let cgroup = CgroupPath::parse(path.as_bytes()).expect("it is a path");
         hierarchy.directory(&cgroup)
     }
@@ -122,15 +127,15 @@ mod tests {
     #[test]
     fn a_part_of_a_hierarchy_of_version_1() {
         let cgroups = b"4:cpu,cpuacct:/pod 1/a\n0::/\n";
-        let find = |path| directory(cgroups, Some(b"cpu"), path);
-        assert_eq!(find("/pod 1/a").as_deref(), Some(Path::new("/cpu/a")));
-        assert_eq!(find("/elsewhere"), None);
+        let directory = |path| directory(cgroups, Some(b"cpu"), path);
+        assert_eq!(directory("/pod 1/a").as_deref(), Some(Path::new("/cpu/a")));
+        assert_eq!(directory("/elsewhere"), None);
     }
 
     #[test]
     fn from_a_directory_to_its_cgroup() {
         let cgroup_at = |cgroups: &[u8], controller: Option<&[u8]>, directory: &str| {
-            let hierarchy = Hierarchy::find_in(cgroups, MOUNTS, controller)?;
+            let hierarchy = find(cgroups, controller)?;
             let cgroup = hierarchy.cgroup_at(Path::new(directory))?;
             Some(cgroup.to_string())
         };

@@ -1,5 +1,6 @@
 //! `ipaddrctl assign`
 
+mod shared;
 mod target;
 
 use std::io::Write;
@@ -62,6 +63,7 @@ pub fn run(
     target.check_levels(&files)?;
     store.write(cgroup, &files)?;
     print(&directory, cgroup, &files)?;
+    shared::warn(&directory, cgroup, &files);
     if options.replace {
         let stale = stale::find(&directory, cgroup, &families)?;
         stale::print(&stale, &mut anstream::stdout().lock())?;

@@ -322,3 +322,39 @@ fn a_link_that_leads_nowhere() {
     }
     assert_eq!(ctl.names(), before);
 }
+
+/// Of cgroups that are beside each other; a level inside may repeat what the outer one has.
+#[test]
+fn an_address_that_another_cgroup_has_too() {
+    let ctl = Ctl::new();
+    let path = ctl.0.path().display();
+    ctl.0.write(
+        "web",
+        "ipv4",
+        "# two\n127.0.0.2\n127.0.0.3\n127.0.0.1\n224.0.0.251\n",
+    );
+    ctl.0.write("web", "ipv6", "fd00::2\n");
+    ctl.0.write("net", "ipv4", "127.0.0.0/24\n");
+    ctl.0.write("unusable", "ipv4", "127.0.0.3\n127.0.0.x\n");
+    let said = ctl.line("assign /db 127.0.0.2 127.0.0.1 127.0.0.4 224.0.0.251");
+    let warning = format!("{path}/web/ipaddr.ipv4:2: 127.0.0.2 is assigned to /web too");
+    assert_eq!(said.warnings(), [&*warning]);
+    said.done();
+    ctl.line("assign /web/a 127.0.0.3").done();
+    let said = ctl.line("assign /mail fd00::2 127.0.0.3");
+    let warnings = [
+        format!(
+            "{path}/unusable/ipaddr.ipv4:1: 127.0.0.3 is assigned to /unusable too, and to 2 more"
+        ),
+        format!("{path}/web/ipaddr.ipv6:1: fd00::2 is assigned to /web too"),
+    ];
+    assert_eq!(said.warnings(), warnings.each_ref().map(|it| &**it));
+    assert_eq!(said.done().lines().count(), 2);
+    ctl.line("assign /other 127.0.0.9 127.0.1.0/24").fine();
+    // Levels around it and inside it have no other addresses.
+    ctl.line("assign /web/b/c 127.0.0.4")
+        .fails(EPERM, "is outside what");
+    ctl.line("assign /other/a 127.0.0.9").fine();
+    ctl.line("assign /up/a/b 127.0.0.10").fine();
+    ctl.line("assign /up 127.0.0.10").fine();
+}

@@ -77,8 +77,22 @@ fn a_name_that_is_mistyped() {
         assert_eq!((said.status, said.out.lines().count()), (0, 1), "{said:?}");
         ctl.run(["remove", "--yes", &wrong]).done();
     }
+    // In the slice that systemd puts around it.
+    let slice = tree.outer.child("system.slice");
+    let unit = slice.child("web-b.service");
+    let (wrong, right) = (
+        tree.inner("web-b.service"),
+        tree.inner("system.slice/web-b.service"),
+    );
+    let expected = format!("{wrong}: there is no such cgroup: did you mean {right}?");
+    assert_eq!(
+        ctl.run(["assign", &wrong, "127.0.0.2"]).warnings(),
+        [&*expected]
+    );
+    drop(unit);
+    drop(slice);
     // What is likely a service that hasn't been started yet.
-    ctl.run(["assign", &tree.inner("database"), "127.0.0.2"])
+    ctl.run(["assign", &tree.inner("database"), "127.0.0.9"])
         .fine();
     ctl.run(["assign", &tree.inner("frontend"), "127.0.0.3"])
         .fine();

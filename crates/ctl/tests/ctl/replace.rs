@@ -137,7 +137,7 @@ fn who_keeps_the_old_one() {
     let file = ctl.path(service.name()).join("ipaddr.ipv4");
     let replace = |addresses: &str| {
         let line = format!("assign --replace /{} {addresses}", service.name());
-        let said = ctl.line(&line).fine();
+        let said = ctl.line(&line).done();
         let list = addresses.replace(' ', ", ");
         let first = format!("{}: {list}\n", file.display());
         said.strip_prefix(&first).expect(&said).to_owned()

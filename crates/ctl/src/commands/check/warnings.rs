@@ -10,11 +10,11 @@ use ipaddr_host::settings;
 use ipaddr_host::tree::LevelDirectory;
 use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::levels::FileName;
-use ipaddr_policy::list::{self, Separator};
 use ipaddr_policy::{Assignment, Family};
 use nix::libc::{S_IROTH, S_IWGRP, S_IXOTH};
 
 use super::Report;
+use crate::addresses;
 use crate::failure::Failure;
 use crate::interfaces::Interfaces;
 use crate::store;
@@ -90,25 +90,19 @@ impl Machine {
         family: Family,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
-            // Each line is parsed as a list of its own, which an exclusion is not.
-            let parsed = list::parse(line, Separator::Line, family, &mut self.assignment);
-            let Some(&range) = self.assignment.allowed().as_slice().first() else {
-                continue;
-            };
+        for (number, range) in addresses::ranges_by_line(text, family, &mut self.assignment) {
+            let (path, first) = (path.display(), family.address(range.first));
             // No interface has a multicast address.
-            let is_own = may_be_source(family.address(range.first));
-            if parsed.is_ok() && is_own && !self.interfaces.have_any(range, family) {
-                let path = path.display();
-                let first = family.address(range.first);
-                if range.first == range.last {
-                    report.warning(format_args!("{path}:{number}: no interface has {first}"))?;
-                } else {
-                    let last = family.address(range.last);
-                    report.warning(format_args!(
-                        "{path}:{number}: no interface has an address of {first}-{last}"
-                    ))?;
-                }
+            if !may_be_source(first) || self.interfaces.have_any(range, family) {
+                continue;
+            }
+            if range.first == range.last {
+                report.warning(format_args!("{path}:{number}: no interface has {first}"))?;
+            } else {
+                let last = family.address(range.last);
+                report.warning(format_args!(
+                    "{path}:{number}: no interface has an address of {first}-{last}"
+                ))?;
             }
         }
         Ok(())
