@@ -80,6 +80,15 @@ pub fn udp_port(address: &str) -> (UdpSocket, String) {
     (socket, port)
 }
 
+/// Where the next datagram comes from, within ten seconds.
+#[must_use]
+pub fn sender(socket: &UdpSocket) -> String {
+    let timeout = Some(Duration::from_secs(10));
+    socket.set_read_timeout(timeout).expect("a timeout");
+    let (_, from) = socket.recv_from(&mut [0]).expect("a datagram");
+    from.ip().to_string()
+}
+
 /// Whether somebody listens there.
 #[must_use]
 pub fn answers(address: &str, port: u16) -> bool {

@@ -36,6 +36,32 @@ impl Run {
         self.out.split_whitespace().collect()
     }
 
+    /// Of a call: its outcome, and the address that the socket has then, without the port.
+    ///
+    /// # Panics
+    /// There are not two words.
+    #[track_caller]
+    #[must_use]
+    pub fn source(&self) -> String {
+        match self.words().as_slice() {
+            [outcome, address, ..] => format!("{outcome} {address}"),
+            _ => panic!("{self:?}"),
+        }
+    }
+
+    /// Of calls: the outcome of the first, and the address that the socket has in the end.
+    ///
+    /// # Panics
+    /// There are not three words.
+    #[track_caller]
+    #[must_use]
+    pub fn outcome(&self) -> (&str, &str) {
+        match self.words().as_slice() {
+            &[outcome, .., address, _port] => (outcome, address),
+            _ => panic!("{self:?}"),
+        }
+    }
+
     /// Asserts what was printed.
     #[track_caller]
     pub fn says(&self, expected: &str) {
@@ -280,6 +306,15 @@ impl OnDemand {
             ["0", address, _port] => (*address).to_owned(),
             [errno, ..] => (*errno).to_owned(),
             [] => String::new(),
+        }
+    }
+
+    /// Asserts that it is refused these calls.
+    #[track_caller]
+    pub fn is_refused(&mut self, calls: &[&str]) {
+        for call in calls {
+            let answer = self.call(call);
+            assert!(answer.starts_with("EPERM "), "{call}: {answer}");
         }
     }
 

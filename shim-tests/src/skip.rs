@@ -58,6 +58,16 @@ pub fn netns(what: &str) -> Option<Netns> {
     netns
 }
 
+/// One whose loopback interface has these addresses too, `fd00::5/128` say; skips likewise.
+#[must_use]
+pub fn netns_with(addresses: &[&str]) -> Option<Netns> {
+    let netns = netns("addresses of its own")?;
+    for address in addresses {
+        netns.add_address(address);
+    }
+    Some(netns)
+}
+
 /// One in which root may open ping sockets; skips likewise.
 #[must_use]
 pub fn netns_for_ping() -> Option<Netns> {

@@ -1,7 +1,6 @@
 //! Every row of the design's tables about bind, on real sockets.
 
-use shim_tests::Shim;
-use shim_tests::skip;
+use shim_tests::{Shim, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -164,11 +163,9 @@ fn ping_sockets() {
 
 #[test]
 fn ipv6() {
-    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::5/128", "fd00::6/128"]) else {
         return;
     };
-    netns.add_address("fd00::5/128");
-    netns.add_address("fd00::6/128");
     let shim = Shim::ipv6("fd00::5").netns(&netns);
     for kind in ["tcp6", "tcp6only", "udp6", "udp6only", "raw6", "mptcp6"] {
         becomes(&shim, kind, "::", "fd00::5");
@@ -192,7 +189,7 @@ fn ipv6() {
 fn af_unspec() {
     let unspec = |shim: &Shim, kind, address| {
         let run = shim.harness("bind_unspec", &[kind, address]);
-        run.words()[..2].join(" ")
+        run.source()
     };
     let shim = Shim::ipv4(ADDRESS);
     assert_eq!(unspec(&Shim::without(), "tcp4", "0.0.0.0"), "0 0.0.0.0");
@@ -219,7 +216,7 @@ fn the_family_of_a_raw_socket() {
     let bind = |shim: &Shim, kind: &str, address: &str, form: &[&str]| {
         let arguments = [&[kind, address], form].concat();
         let run = shim.harness("bind_unspec", &arguments);
-        run.words()[..2].join(" ")
+        run.source()
     };
     let forms: [&[&str]; 6] = [
         &["0"],

@@ -1,20 +1,13 @@
 //! Every row of the design's tables about connect, on real sockets.
 
 use shim_tests::peer::{Listener, refused_port, udp_port};
-use shim_tests::skip;
-use shim_tests::{Run, Shim};
+use shim_tests::{Shim, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
-/// The outcome of a call and the local address after it, without the port.
-fn source(run: &Run) -> String {
-    assert!(run.words().len() >= 2, "{run:?}");
-    run.words()[..2].join(" ")
-}
-
 /// Runs `connect KIND ADDRESS PORT`, and returns the outcome and the local address.
 fn connect(shim: &Shim, kind: &str, address: &str, port: &str) -> String {
-    source(&shim.harness("connect", &[kind, address, port]))
+    shim.harness("connect", &[kind, address, port]).source()
 }
 
 #[test]
@@ -138,11 +131,9 @@ fn raw_sockets_are_dissolved() {
 
 #[test]
 fn ipv6() {
-    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::5/128", "fd00::6/128"]) else {
         return;
     };
-    netns.add_address("fd00::5/128");
-    netns.add_address("fd00::6/128");
     let shim = |shim: Shim| shim.netns(&netns);
     for (kind, port) in [("udp6", "9"), ("udp6only", "9"), ("raw6", "0")] {
         let assigned = shim(Shim::ipv6("fd00::5"));
@@ -193,7 +184,7 @@ fn none() {
         "EPERM 0.0.0.0"
     );
     let run = networks.harness("connect", &["udp4", "127.0.0.1", "9", "127.7.0.3", "0"]);
-    assert_eq!(source(&run), "0 127.7.0.3");
+    assert_eq!(run.source(), "0 127.7.0.3");
 }
 
 #[test]
@@ -208,7 +199,7 @@ fn loopback() {
     }
     assert_eq!(connect(&ipv4, "udp4", "127.0.0.2", "9"), "EPERM 0.0.0.0");
     let run = ipv4.harness("connect", &["udp4", "127.0.0.2", "9", "0.0.0.0", "0"]);
-    assert_eq!(source(&run), "EPERM 127.0.0.1", "bound already");
+    assert_eq!(run.source(), "EPERM 127.0.0.1", "bound already");
     if !skip::ipv6() {
         return;
     }
@@ -217,7 +208,7 @@ fn loopback() {
         assert_eq!(connect(&ipv6, kind, "::1", "9"), "0 ::1");
         assert_eq!(connect(&ipv6, kind, "2001:db8::1", "9"), "EPERM ::");
         let run = ipv6.harness("connect", &[kind, "2001:db8::1", "9", "::1", "0"]);
-        assert_eq!(source(&run), "EPERM ::1");
+        assert_eq!(run.source(), "EPERM ::1");
     }
     let outcome = connect(&ipv6, "udp6", "::ffff:127.0.0.1", "9");
     assert_eq!(outcome, "0 ::ffff:127.0.0.2");
@@ -241,7 +232,7 @@ fn a_bound_socket_keeps_its_address_and_port() {
         run.says(&format!("0 {ends} {port}"));
         assert_eq!(listener.peer().to_string(), format!("{ends}:{port}"));
         let run = shim.harness("connect", &["tcp4", "127.0.0.1", &to, local, "0"]);
-        assert_eq!(source(&run), format!("0 {ends}"));
+        assert_eq!(run.source(), format!("0 {ends}"));
         assert_eq!(listener.peer().ip().to_string(), ends);
     }
 }
@@ -253,7 +244,7 @@ fn a_source_without_a_port_is_kept_too() {
     for local in ["127.0.0.1", "127.0.0.2", "127.0.0.5"] {
         let arguments = ["tcp4", "127.0.0.1", &listener.port(), local];
         assert_eq!(
-            source(&shim.harness("connect_no_port", &arguments)),
+            shim.harness("connect_no_port", &arguments).source(),
             format!("0 {local}")
         );
         assert_eq!(listener.peer().ip().to_string(), local);
@@ -262,12 +253,12 @@ fn a_source_without_a_port_is_kept_too() {
         "connect_no_port",
         &["udp6", "::ffff:127.0.0.1", "9", "::ffff:127.0.0.5"],
     );
-    assert_eq!(source(&run), "0 ::ffff:127.0.0.5");
+    assert_eq!(run.source(), "0 ::ffff:127.0.0.5");
     if skip::root_for("raw sockets") {
         let run = shim.harness("connect", &["raw4", "127.0.0.1", "0", "127.0.0.5", "0"]);
-        assert_eq!(source(&run), "0 127.0.0.5");
+        assert_eq!(run.source(), "0 127.0.0.5");
         let run = shim.harness("connect", &["raw4", "127.0.0.1", "0", "0.0.0.0", "0"]);
-        assert_eq!(source(&run), "0 127.0.0.2");
+        assert_eq!(run.source(), "0 127.0.0.2");
     }
 }
 
@@ -277,7 +268,9 @@ fn bound_behind_the_library() {
     let listener = Listener::on("127.0.0.1");
     let raw_bound = |kind: &str, to: &str, local: &str| {
         let arguments = [kind, to, &listener.port(), local];
-        source(&Shim::ipv4(ADDRESS).harness("connect_raw_bound", &arguments))
+        Shim::ipv4(ADDRESS)
+            .harness("connect_raw_bound", &arguments)
+            .source()
     };
     assert_eq!(raw_bound("tcp4", "127.0.0.1", "0.0.0.0"), "EPERM 0.0.0.0");
     assert_eq!(
@@ -415,10 +408,9 @@ fn another_thread_finds_no_socket_unbound() {
 /// other family, assigned or not.
 #[test]
 fn the_other_family_after_a_connect_that_failed() {
-    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::5/128"]) else {
         return;
     };
-    netns.add_address("fd00::5/128");
     let ipv4 = Shim::ipv4(ADDRESS);
     let ipv6 = Shim::ipv6("fd00::5");
     let both = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "fd00::5");
@@ -456,7 +448,7 @@ fn the_other_family_after_a_connect_that_failed() {
         assert_eq!((words[3], words[4]), ("0", left), "{run:?}");
         assert_eq!((words[6], words[7]), ("0", connected), "{run:?}");
         let run = shim.harness("dissolve_send", &["udp6", first, "9", then]);
-        assert_eq!(source(&run), format!("0 {unconnected}"), "{run:?}");
+        assert_eq!(run.source(), format!("0 {unconnected}"), "{run:?}");
         if first == mapped {
             // A stream that has been one of IPv4 reaches no IPv6 any more, without the library too.
             continue;

@@ -403,7 +403,7 @@ fn loopback_is_carried() {
         let bind = harness("bind");
         let arguments = ["-c", script, bind.to_str().expect("UTF-8")];
         let run = shim.run("sh", &arguments);
-        run.words()[..2].join(" ")
+        run.source()
     };
     let twice = "sh -c 'exec \"$0\" tcp6only :: 0' \"$0\"; exit";
     assert_eq!(bind(&shim, twice), "0 ::1");

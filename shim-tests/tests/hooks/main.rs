@@ -1,11 +1,9 @@
 //! Every other call through which a socket gets its local address.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
 use std::process::Command;
-use std::time::Duration;
 
-use shim_tests::peer::{Listener, udp_port};
+use shim_tests::peer::{Listener, sender, udp_port};
 use shim_tests::uncovered::{UNCOVERED, Uncovered};
 use shim_tests::{PolicyDir, Shim, covered, skip};
 
@@ -19,26 +17,12 @@ const SENDS: [&str; 6] = [
     "number:sendmmsg",
 ];
 
-/// Where the next datagram comes from.
-fn sender(socket: &UdpSocket) -> String {
-    let timeout = Some(Duration::from_secs(5));
-    socket.set_read_timeout(timeout).expect("a timeout");
-    let (_, from) = socket.recv_from(&mut [0]).expect("a datagram");
-    from.ip().to_string()
-}
-
-/// What a send says: the errno, and the socket's address afterwards.
-fn outcome<'a>(words: &[&'a str]) -> (&'a str, &'a str) {
-    let address = words[words.len() - 2];
-    (words[0], address)
-}
-
 #[test]
 fn sends_leave_from_the_address() {
     let (socket, port) = udp_port("127.0.0.1");
     for how in SENDS {
         let bare = Shim::without().harness("send", &["udp4", how, "127.0.0.1", &port]);
-        assert_eq!(outcome(&bare.words()), ("0", "0.0.0.0"), "{how}: {bare:?}");
+        assert_eq!(bare.outcome(), ("0", "0.0.0.0"), "{how}: {bare:?}");
         assert_eq!(sender(&socket), "127.0.0.1");
         for (kind, remote, local) in [
             ("udp4", "127.0.0.1", ADDRESS),
@@ -47,7 +31,7 @@ fn sends_leave_from_the_address() {
             ("udp6", "127.0.0.1", "::ffff:127.0.0.2"),
         ] {
             let run = Shim::ipv4(ADDRESS).harness("send", &[kind, how, remote, &port]);
-            assert_eq!(outcome(&run.words()), ("0", local), "{how} {kind}: {run:?}");
+            assert_eq!(run.outcome(), ("0", local), "{how} {kind}: {run:?}");
             assert_eq!(sender(&socket), ADDRESS, "{how} {kind}");
         }
     }
@@ -58,17 +42,16 @@ fn sends_without_an_assignment() {
     let (socket, port) = udp_port("127.0.0.1");
     for how in SENDS {
         let run = Shim::new().harness("send", &["udp4", how, "127.0.0.1", &port]);
-        assert_eq!(outcome(&run.words()), ("0", "0.0.0.0"), "{how}: {run:?}");
+        assert_eq!(run.outcome(), ("0", "0.0.0.0"), "{how}: {run:?}");
         assert_eq!(sender(&socket), "127.0.0.1");
     }
 }
 
 #[test]
 fn sends_of_ipv6() {
-    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::2/128"]) else {
         return;
     };
-    netns.add_address("fd00::2/128");
     for how in SENDS {
         let send = |shim: Shim| {
             let run = shim
@@ -91,12 +74,9 @@ fn sends_of_ipv6() {
 /// What a destination of family `AF_UNSPEC` is, the socket decides.
 #[test]
 fn destinations_without_a_family() {
-    let Some(netns) = skip::netns("raw sockets, and IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::2/128", "fd00::3/128"]) else {
         return;
     };
-    for address in ["fd00::2/128", "fd00::3/128"] {
-        netns.add_address(address);
-    }
     let policy = PolicyDir::new();
     policy.write("", "rules", "-A CONNECT -d fd00::3 -j REJECT\n");
     for how in ["sendto", "sendmsg", "sendmmsg", "number:sendto"] {
@@ -105,7 +85,7 @@ fn destinations_without_a_family() {
             let run = shim
                 .netns(&netns)
                 .harness("send", &[kind, &how, remote, "0"]);
-            let (errno, local) = outcome(&run.words());
+            let (errno, local) = run.outcome();
             format!("{errno} {local}")
         };
         let bare = |kind, remote| send(Shim::without(), kind, remote);
@@ -162,18 +142,10 @@ fn sends_of_a_forbidden_family() {
     let (_socket, port) = udp_port("127.0.0.3");
     for how in SENDS {
         let run = Shim::ipv4("none").harness("send", &["udp4", how, "127.0.0.3", &port]);
-        assert_eq!(
-            outcome(&run.words()),
-            ("EPERM", "0.0.0.0"),
-            "{how}: {run:?}"
-        );
+        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
         assert!(run.err.contains("IPv4 is forbidden"), "{}", run.err);
         let run = Shim::ipv4("loopback").harness("send", &["udp4", how, "127.0.0.3", &port]);
-        assert_eq!(
-            outcome(&run.words()),
-            ("EPERM", "0.0.0.0"),
-            "{how}: {run:?}"
-        );
+        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
     }
 }
 
@@ -182,11 +154,7 @@ fn sends_under_a_policy_that_cannot_be_used() {
     let (_socket, port) = udp_port("127.0.0.3");
     for how in SENDS {
         let run = Shim::ipv4("nonsense").harness("send", &["udp4", how, "127.0.0.3", &port]);
-        assert_eq!(
-            outcome(&run.words()),
-            ("EPERM", "0.0.0.0"),
-            "{how}: {run:?}"
-        );
+        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
     }
 }
 
@@ -200,7 +168,7 @@ fn fast_open_leaves_from_the_address() {
         ] {
             let arguments = [kind, &format!("fastopen:{how}"), remote, &listener.port()];
             let run = Shim::ipv4(ADDRESS).harness("send", &arguments);
-            assert_eq!(outcome(&run.words()), ("0", local), "{how} {kind}: {run:?}");
+            assert_eq!(run.outcome(), ("0", local), "{how} {kind}: {run:?}");
             assert_eq!(listener.peer().ip().to_canonical().to_string(), ADDRESS);
         }
     }
@@ -212,9 +180,9 @@ fn destinations_that_the_kernel_refuses() {
     for how in SENDS {
         let arguments = ["udp4", how, "::ffff:127.0.0.1", "9"];
         let bare = Shim::without().harness("send", &arguments);
-        assert_eq!(outcome(&bare.words()), ("EAFNOSUPPORT", "0.0.0.0"));
+        assert_eq!(bare.outcome(), ("EAFNOSUPPORT", "0.0.0.0"));
         let run = Shim::ipv4(ADDRESS).harness("send", &arguments);
-        assert_eq!(outcome(&run.words()), ("EAFNOSUPPORT", ADDRESS), "{how}");
+        assert_eq!(run.outcome(), ("EAFNOSUPPORT", ADDRESS), "{how}");
     }
     let arguments = ["udp4", "::ffff:127.0.0.1", "9"];
     let run = Shim::ipv4(ADDRESS).harness("connect", &arguments);
@@ -287,11 +255,9 @@ fn a_vector_of_messages_stops_at_the_refused_one() {
 
 #[test]
 fn the_sticky_source() {
-    let Some(netns) = skip::netns("IPv6 addresses of its own") else {
+    let Some(netns) = skip::netns_with(&["fd00::2/128", "fd00::3/128"]) else {
         return;
     };
-    netns.add_address("fd00::2/128");
-    netns.add_address("fd00::3/128");
     let set = |shim: Shim, source| {
         let run = shim.netns(&netns).harness("sticky_source", &[source]);
         run.out

@@ -11,7 +11,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 fn says(cgroup: &Cgroup, name: &str, arguments: &[&str]) -> String {
     let run = Shim::without().cgroup(cgroup).harness(name, arguments);
     assert!(run.success, "{name} {arguments:?}: {run:?}");
-    run.words()[..2].join(" ")
+    run.source()
 }
 
 fn attached(ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) -> Option<(Reference, Cgroup)> {

@@ -1,13 +1,13 @@
 //! `ipaddr.rules` on real sockets: each chain, through every call that it is for.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use shim_tests::peer::{Listener, connect_from, is_reset, received, udp_port};
-use shim_tests::{Cgroup, PolicyDir, Run, Shim, harness, skip};
+use shim_tests::peer::{Listener, connect_from, is_reset, received, sender, udp_port};
+use shim_tests::{Cgroup, PolicyDir, Shim, harness, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 const BOTH: &str = "127.0.0.2\n127.0.0.3\n";
@@ -17,12 +17,6 @@ fn under(list: &str, rules: &str) -> (PolicyDir, Shim) {
     let dir = PolicyDir::with_rules(list, rules);
     let shim = Shim::policy(dir.path());
     (dir, shim)
-}
-
-/// The errno and the address that the socket has then.
-fn outcome(run: &Run) -> (&str, &str) {
-    let words = run.words();
-    (words[0], words[words.len() - 2])
 }
 
 /// A free port of the wildcard address.
@@ -42,11 +36,11 @@ fn bind_to_a_port_that_a_rule_accepts() {
         } else {
             address
         };
-        assert_eq!(outcome(&run), ("0", expected), "{run:?}");
+        assert_eq!(run.outcome(), ("0", expected), "{run:?}");
     }
     for address in ["::", "::ffff:0.0.0.0"] {
         let run = shim.harness("bind", &["tcp6", address, &port]);
-        assert_eq!(outcome(&run), ("0", "::ffff:127.0.0.2"), "{run:?}");
+        assert_eq!(run.outcome(), ("0", "::ffff:127.0.0.2"), "{run:?}");
     }
     let other = free_port();
     for (kind, address, port) in [
@@ -65,7 +59,7 @@ fn bind_to_a_port_that_a_rule_accepts() {
     }
     // MPTCP is TCP on the wire.
     let run = shim.harness("bind", &["mptcp4", "0.0.0.0", &port]);
-    assert_eq!(outcome(&run), ("0", ADDRESS), "{run:?}");
+    assert_eq!(run.outcome(), ("0", ADDRESS), "{run:?}");
 }
 
 /// The address that is not assigned is refused as ever, whatever a rule accepts.
@@ -96,14 +90,14 @@ fn the_errno_is_the_rule_s() {
         );
         let (_dir, shim) = under(ADDRESS, &rules);
         let bind = shim.harness("bind", &["tcp4", "0.0.0.0", "0"]);
-        assert_eq!(outcome(&bind), (errno, "0.0.0.0"), "{bind:?}");
+        assert_eq!(bind.outcome(), (errno, "0.0.0.0"), "{bind:?}");
         assert!(
             bind.err.contains(&format!(": {errno}, by ")),
             "{}",
             bind.err
         );
         let connect = shim.harness("connect", &["tcp4", "127.0.0.1", &port]);
-        assert_eq!(outcome(&connect), (errno, "0.0.0.0"), "{connect:?}");
+        assert_eq!(connect.outcome(), (errno, "0.0.0.0"), "{connect:?}");
     }
 }
 
@@ -114,15 +108,15 @@ fn listen_is_a_bind() {
     let (_dir, shim) = under(ADDRESS, "-A BIND -p tcp --sport 1:65535 -j REJECT\n");
     for how in [&["tcp4"][..], &["tcp4", "number"], &["tcp4", "twice"]] {
         let run = shim.harness("listen", how);
-        assert_eq!(outcome(&run), ("0", ADDRESS), "{how:?}: {run:?}");
+        assert_eq!(run.outcome(), ("0", ADDRESS), "{how:?}: {run:?}");
     }
     let (_dir, shim) = under(ADDRESS, "-A BIND -p tcp --sport 0 -j REJECT\n");
     for how in [&["tcp4"][..], &["tcp4", "number"]] {
         let run = shim.harness("listen", how);
-        assert_eq!(outcome(&run), ("EPERM", "0.0.0.0"), "{how:?}: {run:?}");
+        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how:?}: {run:?}");
     }
     let run = shim.harness("listen", &["tcp6"]);
-    assert_eq!(outcome(&run), ("EPERM", "::"), "{run:?}");
+    assert_eq!(run.outcome(), ("EPERM", "::"), "{run:?}");
 }
 
 #[test]
@@ -139,7 +133,7 @@ fn connect_to_a_network_that_a_rule_accepts() {
         ("tcp6", "::ffff:127.0.0.1", "::ffff:127.0.0.2"),
     ] {
         let run = shim.harness("connect", &[kind, remote, &port]);
-        assert_eq!(outcome(&run), ("0", local), "{kind}: {run:?}");
+        assert_eq!(run.outcome(), ("0", local), "{kind}: {run:?}");
         assert_eq!(listener.peer().ip().to_string(), ADDRESS);
     }
     for (kind, remote) in [
@@ -151,7 +145,7 @@ fn connect_to_a_network_that_a_rule_accepts() {
         let wildcard = if kind.ends_with('6') { "::" } else { "0.0.0.0" };
         let run = shim.harness("connect", &[kind, remote, &port]);
         assert_eq!(
-            outcome(&run),
+            run.outcome(),
             ("ENETUNREACH", wildcard),
             "{kind} {remote}: {run:?}"
         );
@@ -181,14 +175,14 @@ fn connect_with_rules_only() {
     dir.write("", "rules", "-A CONNECT -d 127.0.0.4 -j REJECT\n");
     let shim = Shim::policy(dir.path());
     let run = shim.harness("connect", &["tcp4", "127.0.0.1", &port]);
-    assert_eq!(outcome(&run), ("0", "127.0.0.1"), "{run:?}");
+    assert_eq!(run.outcome(), ("0", "127.0.0.1"), "{run:?}");
     let run = shim.harness("connect", &["tcp4", "127.0.0.4", &port]);
-    assert_eq!(outcome(&run), ("EPERM", "0.0.0.0"), "{run:?}");
+    assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{run:?}");
     let (_socket, port) = udp_port("127.0.0.1");
     let run = shim.harness("send", &["udp4", "sendto", "127.0.0.1", &port]);
-    assert_eq!(outcome(&run), ("0", "0.0.0.0"), "{run:?}");
+    assert_eq!(run.outcome(), ("0", "0.0.0.0"), "{run:?}");
     let run = shim.harness("send", &["udp4", "sendto", "127.0.0.4", &port]);
-    assert_eq!(outcome(&run), ("EPERM", "0.0.0.0"), "{run:?}");
+    assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{run:?}");
 }
 
 /// The source by the destination.
@@ -203,22 +197,22 @@ fn snat_chooses_the_source() {
         ("127.0.0.9", &far, "127.0.0.3"),
     ] {
         let run = shim.harness("connect", &["tcp4", remote, &listener.port()]);
-        assert_eq!(outcome(&run), ("0", source), "{run:?}");
+        assert_eq!(run.outcome(), ("0", source), "{run:?}");
         assert_eq!(listener.peer().ip().to_string(), source);
         let (socket, port) = udp_port(remote);
         for how in ["sendto", "sendmsg", "sendmmsg", "number:sendto"] {
             let run = shim.harness("send", &["udp4", how, remote, &port]);
-            assert_eq!(outcome(&run), ("0", source), "{how}: {run:?}");
+            assert_eq!(run.outcome(), ("0", source), "{how}: {run:?}");
             assert_eq!(sender(&socket), source, "{how}");
         }
         let run = shim.harness(
             "send",
             &["tcp4", "fastopen:sendto", remote, &listener.port()],
         );
-        assert_eq!(outcome(&run), ("0", source), "{run:?}");
+        assert_eq!(run.outcome(), ("0", source), "{run:?}");
         // One's own choice stays.
         let run = shim.harness("connect", &["tcp4", remote, &listener.port(), ADDRESS, "0"]);
-        assert_eq!(outcome(&run), ("0", ADDRESS), "{run:?}");
+        assert_eq!(run.outcome(), ("0", ADDRESS), "{run:?}");
     }
     // Dissolved, a socket is as unbound as before.
     let (_socket, port) = udp_port("127.0.0.9");
@@ -269,7 +263,7 @@ fn a_wildcard_as_destination() {
     let snat = "-A CONNECT -d 127.0.0.2 -j SNAT --to-source 127.0.0.3\n";
     let (_dir, shim) = under(BOTH, snat);
     let run = shim.harness("connect", &["udp4", "0.0.0.0", &port]);
-    assert_eq!(outcome(&run), ("0", "127.0.0.3"));
+    assert_eq!(run.outcome(), ("0", "127.0.0.3"));
     let (_dir, shim) = under(BOTH, &format!("{snat}-A CONNECT -d 127.0.0.3 -j REJECT\n"));
     assert_eq!(connect(&shim, &["udp4", "0.0.0.0", &port]), "EPERM");
 }
@@ -304,13 +298,6 @@ fn a_wildcard_as_destination_with_rules_only() {
         connect(&["udp6", "::", "9", "::ffff:127.0.0.3", "0"]),
         "EPERM"
     );
-}
-
-fn sender(socket: &UdpSocket) -> String {
-    let timeout = Some(Duration::from_secs(10));
-    socket.set_read_timeout(timeout).expect("a timeout");
-    let (_, from) = socket.recv_from(&mut [0]).expect("a datagram");
-    from.ip().to_string()
 }
 
 #[test]
@@ -362,9 +349,9 @@ fn a_port_of_the_kernel_s_choice_is_no_bind() {
     let (dir, shim) = under(ADDRESS, "-A BIND -j REJECT\n");
     dir.write("", "ipv6", "::1\n");
     let run = shim.harness("connect", &["udp4", "::1", "9"]);
-    assert_eq!(outcome(&run), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
+    assert_eq!(run.outcome(), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
     let run = shim.harness("send", &["udp4", "sendto", "::1", "9"]);
-    assert_eq!(outcome(&run), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
+    assert_eq!(run.outcome(), ("EAFNOSUPPORT", ADDRESS), "{run:?}");
 }
 
 /// A source that a control message chooses is a bind.
