@@ -48,6 +48,21 @@ fn every_module_is_where_its_name_says() {
     assert!(found.is_empty(), "with #[path]: {found:#?}");
 }
 
+/// The lints of the workspace's Cargo.toml are only for the crates that ask for them.
+#[test]
+fn every_crate_has_the_lints_of_the_workspace() {
+    let mut manifests = 0;
+    visit(workspace(), &mut |file| {
+        if file.ends_with("Cargo.toml") {
+            let text = fs::read_to_string(file).expect("a readable file");
+            let has_lints = text.contains("\n[lints]\nworkspace = true\n");
+            assert!(has_lints, "no [lints] in {}", relative(file));
+            manifests += 1;
+        }
+    });
+    assert!(manifests > 5, "the manifests are not found: {manifests}");
+}
+
 /// A cycle is found at all, through `crate::`, `super::`, re-exports and macros.
 #[test]
 fn a_cycle_is_found() {
