@@ -118,11 +118,11 @@ impl Frame {
         result: isize,
         finish: impl FnOnce(After, Result<(), Errno>) -> Result<(), Refusal>,
     ) -> isize {
-        if matches!(self.after, After::Nothing) {
+        let failed = self.result(result) < 0;
+        if !self.after.is_due(failed) {
             return result;
         }
         let errno = Errno::get();
-        let failed = self.result(result) < 0;
         match finish(self.after, if failed { Err(errno) } else { Ok(()) }) {
             Ok(()) => {
                 errno.set();

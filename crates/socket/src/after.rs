@@ -30,3 +30,18 @@ pub enum After {
     /// Nothing; but before it the datagram has to be given this source, for the socket has none.
     GiveSource(IpAddr),
 }
+
+impl After {
+    /// Whether there is anything to do behind a call that has failed, or hasn't. A cheap check for the
+    /// caller, before it gets ready for the function of that name.
+    #[inline]
+    #[must_use]
+    pub const fn is_due(&self, failed: bool) -> bool {
+        match self {
+            Self::Nothing | Self::JudgePeer | Self::GiveSource(_) => false,
+            Self::EndQuietBind { .. } => failed,
+            Self::EndDissolved => !failed,
+            Self::LogBind { .. } | Self::CheckIpv6Only(_) => true,
+        }
+    }
+}
