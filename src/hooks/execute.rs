@@ -15,8 +15,8 @@ use crate::abi::forward::Call;
 use crate::abi::next::{self, Next};
 use crate::process::assignment;
 use crate::process::coverage::{self, Questions, Uncovered, Why};
+use crate::process::environment;
 use crate::process::log;
-use crate::process::settings;
 
 /// Defines the hooks: each has a next function, and arguments that name a file.
 macro_rules! hooks {
@@ -165,7 +165,7 @@ fn search(name: *const c_char) {
         return judge_path(AT_FDCWD, name);
     }
     let directories =
-        settings::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
+        environment::variable(b"PATH=").map_or(b"/bin:/usr/bin".as_slice(), CStr::to_bytes);
     for directory in directories.split(|&byte| byte == b':') {
         let mut room = ROOM;
         let mut candidate = Buffer::new(&mut room);

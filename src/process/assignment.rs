@@ -166,8 +166,8 @@ fn read(stays_unrestricted: bool) -> Result<Assignment, Failure> {
     // system call tells.
     let directory = levels::find_directory(settings).map_err(failure)?;
     let variables = [
-        settings.ipv4,
-        settings.ipv6,
+        settings.lists.ipv4,
+        settings.lists.ipv6,
         settings.latch,
         settings.require,
     ];

@@ -14,8 +14,8 @@ use core::ptr;
 use core::slice;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering, compiler_fence};
 
+use crate::process::environment;
 use crate::process::latch_text::{self, NAME};
-use crate::process::settings;
 use crate::sys::memory;
 
 /// The value of the variable that is kept ready, in [`VALUE_LEN`] bytes that only [`fill`] writes to;
@@ -32,7 +32,7 @@ pub fn carry(memory: &'static mut [u8]) -> bool {
         return false;
     };
     // SAFETY: at load nobody changes environ.
-    let there = unsafe { settings::environment() };
+    let there = unsafe { environment::entries() };
     there.iter().any(|&entry| is(entry, line)) || put_into_environment(line, rest)
 }
 
@@ -40,7 +40,7 @@ pub fn carry(memory: &'static mut [u8]) -> bool {
 /// that may come later.
 pub fn reserve(so_far: &[u8]) {
     // SAFETY: at load nobody changes environ.
-    let entries = unsafe { settings::environment() }.len() + 2;
+    let entries = unsafe { environment::entries() }.len() + 2;
     let array_len = entries * size_of::<*const c_char>();
     let len = array_len + latch_text::MAX_LEN;
     let pages: *mut u8 = memory::map_bytes(len).cast();
@@ -105,7 +105,7 @@ const UNREADABLE: u8 = b'?';
 /// it could.
 fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) -> bool {
     // SAFETY: at load nobody changes environ.
-    let old = unsafe { settings::environment() };
+    let old = unsafe { environment::entries() };
     let Some(new) = room(memory, old.len() + 2) else {
         return false;
     };
@@ -115,7 +115,7 @@ fn put_into_environment(line: &'static [u8], memory: &'static mut [u8]) -> bool 
         *slot = entry;
     }
     // SAFETY: as above; the new array ends with a null, and it and the line are there for good.
-    unsafe { settings::set_environment(new.as_ptr()) };
+    unsafe { environment::replace(new.as_ptr()) };
     true
 }
 
@@ -134,7 +134,7 @@ fn room(memory: &'static mut [u8], count: usize) -> Option<&'static mut [*const 
 
 fn is_named(entry: *const c_char) -> bool {
     // SAFETY: each entry of environ is a NUL-terminated string.
-    unsafe { settings::begins(entry, NAME) }
+    unsafe { environment::begins(entry, NAME) }
 }
 
 fn is(entry: *const c_char, line: &[u8]) -> bool {

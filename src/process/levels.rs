@@ -135,10 +135,7 @@ pub unsafe fn read(
     let given = Given {
         cgroup,
         latch: settings.latch.map(CStr::to_bytes),
-        lists: PerFamily {
-            ipv4: settings.ipv4.map(CStr::to_bytes),
-            ipv6: settings.ipv6.map(CStr::to_bytes),
-        },
+        lists: PerFamily::of(|family| settings.lists.get(family).map(CStr::to_bytes)),
         require: settings.require.map(CStr::to_bytes),
     };
     // Without a directory no file is read.

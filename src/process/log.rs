@@ -17,27 +17,10 @@ use crate::sys::syscall::pid;
 use ipaddr_policy::text::{Printable, Sink, Text};
 use ipaddr_socket::Level;
 
-/// `$IPADDR_LOG`; `None` if the variable holds none of the four words.
-fn parse(text: &CStr) -> Option<Level> {
-    Some(match text.to_bytes() {
-        b"off" => Level::Off,
-        b"error" => Level::Error,
-        b"info" => Level::Info,
-        b"debug" => Level::Debug,
-        _ => return None,
-    })
-}
-
-fn level(settings: &Settings) -> Level {
-    settings
-        .log
-        .map_or(Level::Error, |text| parse(text).unwrap_or(Level::Error))
-}
-
 /// Whether lines of this level are wanted. Asked first, so that a line that isn't costs nothing.
 #[inline]
 pub fn wants(level: Level) -> bool {
-    self::level(settings::get()) >= level && !seccomp::is_confined()
+    settings::get().level() >= level && !seccomp::is_confined()
 }
 
 /// At load: mistakes in the policy that `look` finds are left to the first call that is refused for
@@ -82,9 +65,7 @@ fn check_names() {
 
 #[cold]
 fn check_level() {
-    if let Some(text) = settings::get().log
-        && parse(text).is_none()
-    {
+    if let Some(Err(text)) = settings::get().log {
         let value = Printable(text.to_bytes());
         line(&(
             "IPADDR_LOG: \"",

@@ -9,7 +9,7 @@ use core::ptr;
 
 use ipaddr_policy::text::decimal;
 
-use crate::process::settings;
+use crate::process::environment;
 use crate::sys::errno::Errno;
 use crate::sys::file::{self, File, Stat};
 use crate::sys::syscall::{syscall, word};
@@ -60,7 +60,7 @@ pub fn stderr_at_load() -> Option<(u64, u64)> {
 /// Whether a socket is the one by which systemd has connected the service to the journal, see
 /// `$JOURNAL_STREAM` in systemd.exec(5).
 fn is_of_the_journal((device, inode): (u64, u64)) -> bool {
-    let is_named = settings::variable(b"JOURNAL_STREAM=").is_some_and(|value| {
+    let is_named = environment::variable(b"JOURNAL_STREAM=").is_some_and(|value| {
         let mut numbers = value.to_bytes().split(|&byte| byte == b':');
         let mut next = || numbers.next().and_then(decimal);
         (next(), next()) == (Some(device), Some(inode))

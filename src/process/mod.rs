@@ -16,6 +16,7 @@ pub mod assignment;
 pub mod coverage;
 pub mod datagrams;
 pub mod descriptor;
+pub mod environment;
 pub mod exec;
 pub mod host;
 pub mod latch_text;

@@ -4,13 +4,14 @@
 //! what it does to it afterwards must not lift the limits.
 
 use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_char};
+use core::ffi::CStr;
 use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ipaddr_policy::{latch, levels};
+use ipaddr_policy::{PerFamily, latch, levels};
+use ipaddr_socket::Level;
 
-use crate::process::log_output;
+use crate::process::{environment, log_output};
 use crate::sys::memory;
 use crate::sys::once::OnceRef;
 
@@ -26,16 +27,14 @@ pub struct Settings {
     pub policy_dir: Option<&'static CStr>,
     /// `$IPADDR_CGROUP_CONTROLLER`, not with `AT_SECURE`.
     pub cgroup_controller: Option<&'static CStr>,
-    /// `$IPADDR_IPV4`
-    pub ipv4: Option<&'static CStr>,
-    /// `$IPADDR_IPV6`
-    pub ipv6: Option<&'static CStr>,
+    /// `$IPADDR_IPV4` and `$IPADDR_IPV6`
+    pub lists: PerFamily<Option<&'static CStr>>,
     /// `$IPADDR_REQUIRE`
     pub require: Option<&'static CStr>,
     /// `$IPADDR_LATCH`, see [`crate::process::exec`].
     pub latch: Option<&'static CStr>,
-    /// `$IPADDR_LOG`
-    pub log: Option<&'static CStr>,
+    /// `$IPADDR_LOG`, or what is there and none of its four words.
+    pub log: Option<Result<Level, &'static CStr>>,
     /// `$IPADDR_LOG_FILE`, not with `AT_SECURE`.
     pub log_file: Option<&'static CStr>,
     /// `$IPADDR_CHECK_COMMAND`, see [`crate::process::coverage`] and [`crate::process::log::while_loading`]; not with
@@ -54,8 +53,10 @@ static SETTINGS: OnceRef<Settings> = OnceRef::new();
 const NONE: Settings = Settings {
     policy_dir: None,
     cgroup_controller: None,
-    ipv4: None,
-    ipv6: None,
+    lists: PerFamily {
+        ipv4: None,
+        ipv6: None,
+    },
     require: None,
     latch: None,
     log: None,
@@ -82,40 +83,6 @@ pub fn get() -> &'static Settings {
             SETTINGS.get().unwrap_or(settings)
         })
     })
-}
-
-unsafe extern "C" {
-    /// environ(7)
-    static mut environ: *const *const c_char;
-}
-
-/// environ(7) without the null at its end.
-///
-/// # Safety
-/// Nobody changes it while the slice is used.
-pub unsafe fn environment<'a>() -> &'a [*const c_char] {
-    // SAFETY: the caller's promise; it is a null-terminated array, or null after clearenv(3).
-    unsafe {
-        let first = environ;
-        if first.is_null() {
-            return &[];
-        }
-        let mut count = 0;
-        while !(*first.add(count)).is_null() {
-            count += 1;
-        }
-        slice::from_raw_parts(first, count)
-    }
-}
-
-/// Replaces environ(7).
-///
-/// # Safety
-/// `array` is null-terminated, its entries are strings, all stays as it is, and nobody reads
-/// environ meanwhile.
-pub unsafe fn set_environment(array: *const *const c_char) {
-    // SAFETY: the caller's promise.
-    unsafe { environ = array };
 }
 
 fn read() -> Option<&'static Settings> {
@@ -186,6 +153,15 @@ const _: () = assert!(align_of::<Room>() >= align_of::<Settings>());
 unsafe impl Sync for Room {}
 
 impl Settings {
+    /// How much the log says: errors, if `$IPADDR_LOG` doesn't say what.
+    #[inline]
+    pub const fn level(&self) -> Level {
+        match self.log {
+            Some(Ok(level)) => level,
+            Some(Err(_)) | None => Level::Error,
+        }
+    }
+
     /// What the next program is to find in `$IPADDR_LATCH` as long as nothing is assigned.
     pub fn carried(&self) -> &'static [u8] {
         let require = self.require.map(CStr::to_bytes);
@@ -215,13 +191,16 @@ impl Settings {
             Some(b"CGROUP_CONTROLLER") => &mut self.cgroup_controller,
             Some(b"LOG_FILE") => &mut self.log_file,
             Some(b"CHECK_COMMAND") => &mut self.check_command,
-            Some(b"IPV4") => &mut self.ipv4,
-            Some(b"IPV6") => &mut self.ipv6,
+            Some(b"IPV4") => &mut self.lists.ipv4,
+            Some(b"IPV6") => &mut self.lists.ipv6,
             // Reserved, and never filled.
             Some(b"LATCH") if value.is_empty() => return,
             Some(b"LATCH") => &mut self.latch,
             Some(b"REQUIRE") => &mut self.require,
-            Some(b"LOG") => &mut self.log,
+            Some(b"LOG") => {
+                self.log.get_or_insert_with(|| level(value).ok_or(value));
+                return;
+            }
             _ => {
                 if let Some(free) = self.unknown.iter_mut().find(|slot| slot.is_none()) {
                     *free = CStr::from_bytes_until_nul(variable).ok();
@@ -234,6 +213,17 @@ impl Settings {
     }
 }
 
+/// The level of a word; `None` if it is none of the four.
+fn level(text: &CStr) -> Option<Level> {
+    Some(match text.to_bytes() {
+        b"off" => Level::Off,
+        b"error" => Level::Error,
+        b"info" => Level::Info,
+        b"debug" => Level::Debug,
+        _ => return None,
+    })
+}
+
 /// Whether the process runs with more rights than its caller (`AT_SECURE`, see getauxval(3)).
 fn is_secure() -> bool {
     // SAFETY: getauxval has no preconditions.
@@ -242,38 +232,5 @@ fn is_secure() -> bool {
 
 /// The variables of ours in the environment.
 fn variables() -> impl Iterator<Item = &'static CStr> {
-    beginning_with(PREFIX)
-}
-
-/// The value of a variable of the environment as it is now, by its name and the equals sign.
-pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    let entry = beginning_with(name).next()?;
-    CStr::from_bytes_with_nul(entry.to_bytes_with_nul().get(name.len()..)?).ok()
-}
-
-fn beginning_with(prefix: &[u8]) -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: as getenv(3): a program that changes its environment in another thread at the very
-    // first call would not be safe with that either.
-    let all = unsafe { environment() };
-    // SAFETY: each entry is a NUL-terminated string.
-    all.iter()
-        .filter(move |&&entry| unsafe { begins(entry, prefix) })
-        .map(|&entry| unsafe { CStr::from_ptr(entry) })
-}
-
-/// Whether a string begins with `prefix`, which has no NUL. Without strlen(3): most strings of an
-/// environment differ in the first byte.
-///
-/// # Safety
-/// `string` is NUL-terminated.
-pub unsafe fn begins(string: *const c_char, prefix: &[u8]) -> bool {
-    let mut string = string.cast::<u8>();
-    prefix.iter().all(|&byte| {
-        // SAFETY: up to here there was no NUL.
-        unsafe {
-            let same = *string == byte;
-            string = string.add(1);
-            same
-        }
-    })
+    environment::beginning_with(PREFIX)
 }
