@@ -233,15 +233,21 @@ fn carried() {
     check!().for_each(|bytes: &[u8]| {
         let text = &text_of(bytes, &CARRIED);
         let mut policy = Policy::UNASSIGNED;
-        if latch::parse(text, Family::Ipv4, &mut policy.ipv4).is_err()
-            || latch::parse(text, Family::Ipv6, &mut policy.ipv6).is_err()
+        if latch::parse(text, Family::Ipv4, &mut policy.assignments.ipv4).is_err()
+            || latch::parse(text, Family::Ipv6, &mut policy.assignments.ipv6).is_err()
         {
             return;
         }
         let text = written(&latch::Latch(&policy));
         let mut again = Policy::UNASSIGNED;
-        assert_eq!(latch::parse(&text, Family::Ipv4, &mut again.ipv4), Ok(()));
-        assert_eq!(latch::parse(&text, Family::Ipv6, &mut again.ipv6), Ok(()));
+        assert_eq!(
+            latch::parse(&text, Family::Ipv4, &mut again.assignments.ipv4),
+            Ok(())
+        );
+        assert_eq!(
+            latch::parse(&text, Family::Ipv6, &mut again.assignments.ipv6),
+            Ok(())
+        );
         assert_eq!(written(&latch::Latch(&again)), text);
     });
 }

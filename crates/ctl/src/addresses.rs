@@ -95,7 +95,7 @@ pub fn origin(assignment: &Assignment, limit: Option<Place<&[u8]>>) -> Option<St
 /// The text of [`ipaddr_policy::latch::Latch`] in words.
 pub fn latched(text: &[u8]) -> String {
     let mut parts = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
+    for family in Family::ALL {
         let mut assignment = Assignment::UNASSIGNED;
         if latch::parse(text, family, &mut assignment).is_err() {
             return Shown(Printable(text)).to_string();

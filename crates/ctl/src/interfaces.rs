@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
-use ipaddr_policy::Family;
 use ipaddr_policy::family::number;
 use ipaddr_policy::ranges::Range;
+use ipaddr_policy::{Family, PerFamily};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
@@ -14,8 +14,7 @@ use nix::sys::socket::SockaddrStorage;
 /// The addresses of one network namespace, the caller's.
 #[derive(Default)]
 pub struct Interfaces {
-    ipv4: BTreeSet<u128>,
-    ipv6: BTreeSet<u128>,
+    addresses: PerFamily<BTreeSet<u128>>,
     /// To the kernel every address of a loopback interface's IPv4 network is local.
     loopback: Vec<Range>,
 }
@@ -25,33 +24,30 @@ impl Interfaces {
     pub fn read() -> io::Result<Self> {
         let mut found = Self::default();
         for interface in getifaddrs()? {
-            match interface.address.and_then(address) {
-                Some(IpAddr::V4(v4)) => {
-                    let mask = interface.netmask.and_then(address);
-                    if let (Some(IpAddr::V4(mask)), true) =
-                        (mask, interface.flags.contains(InterfaceFlags::IFF_LOOPBACK))
-                    {
-                        found.loopback.push(Range {
-                            first: (v4 & mask).to_bits().into(),
-                            last: (v4 | !mask).to_bits().into(),
-                        });
-                    }
-                    found.ipv4.insert(number(v4.into()));
-                }
-                Some(v6) => {
-                    found.ipv6.insert(number(v6));
-                }
-                None => {}
+            let Some(own) = interface.address.and_then(address) else {
+                continue;
+            };
+            let mask = interface.netmask.and_then(address);
+            if let (IpAddr::V4(own), Some(IpAddr::V4(mask))) = (own, mask)
+                && interface.flags.contains(InterfaceFlags::IFF_LOOPBACK)
+            {
+                found.loopback.push(Range {
+                    first: (own & mask).to_bits().into(),
+                    last: (own | !mask).to_bits().into(),
+                });
             }
+            let addresses = found.addresses.get_mut(Family::of(own));
+            addresses.insert(number(own));
         }
         Ok(found)
     }
 
     /// Whether an interface has an address of the range.
     pub fn have_any(&self, range: Range, family: Family) -> bool {
-        let (addresses, loopback) = match family {
-            Family::Ipv4 => (&self.ipv4, &self.loopback[..]),
-            Family::Ipv6 => (&self.ipv6, &[][..]),
+        let addresses = self.addresses.get(family);
+        let loopback = match family {
+            Family::Ipv4 => &self.loopback[..],
+            Family::Ipv6 => &[],
         };
         let overlaps = |own: &Range| own.first <= range.last && range.first <= own.last;
         loopback.iter().any(overlaps) || addresses.range(range.first..=range.last).next().is_some()

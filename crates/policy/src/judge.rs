@@ -150,7 +150,7 @@ pub fn reached(policy: &Policy<'_>, request: Request) -> Option<SocketAddr> {
             local
         }
         (IpAddr::V4(_), Some(local)) if may_be_source(local) => Family::Ipv4.loopback(),
-        (IpAddr::V4(_), _) => match &policy.ipv4 {
+        (IpAddr::V4(_), _) => match &policy.assignments.ipv4 {
             ipv4 if ipv4.is_unassigned() || ipv4.is_confined() => Family::Ipv4.loopback(),
             ipv4 => Family::Ipv4.address(ipv4.primary()?),
         },
@@ -270,16 +270,18 @@ fn bind(policy: &Policy<'_>, address: IpAddr) -> Verdict {
 /// wins: it is what the program asked for by name. IPv6 that is confined to loopback yields to IPv4
 /// that isn't.
 fn bind_dual_stack(policy: &Policy<'_>, wildcard: IpAddr) -> Verdict {
-    if policy.ipv6.is_unassigned() {
+    if policy.assignments.ipv6.is_unassigned() {
         // With IPv4 forbidden only IPV6_V6ONLY could save the IPv6 half, and that is the
         // program's to set.
         bind(policy, IPV4_WILDCARD)
-    } else if !policy.ipv6.is_confined() || policy.ipv6.is_loopback() && policy.ipv4.is_confined() {
+    } else if !policy.assignments.ipv6.is_confined()
+        || policy.assignments.ipv6.is_loopback() && policy.assignments.ipv4.is_confined()
+    {
         bind(policy, wildcard)
-    } else if policy.ipv4.is_unassigned() {
+    } else if policy.assignments.ipv4.is_unassigned() {
         Verdict::Rewrite(IPV4_WILDCARD)
     } else {
-        primary(&policy.ipv4, Family::Ipv4)
+        primary(&policy.assignments.ipv4, Family::Ipv4)
     }
 }
 

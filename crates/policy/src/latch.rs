@@ -8,7 +8,7 @@
 //! by then.)
 
 use crate::address;
-use crate::family::{Family, may_be_source, number};
+use crate::family::{Family, PerFamily, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::ranges::{CAPACITY, Range};
 use crate::rules::memory::MAX_NAMES;
@@ -44,15 +44,12 @@ pub const MAX_LEN: usize = {
     family(IPV4) + ";".len() + family(IPV6) + ";".len() + MAX_NAMES
 };
 
-/// The families, in the order of the text.
-const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
-
 /// A policy, written so that [`parse`] reads it.
 pub struct Latch<'a>(pub &'a Policy<'a>);
 
 impl Text for Latch<'_> {
     fn write(&self, out: &mut impl Sink) {
-        for family in FAMILIES {
+        for family in Family::ALL {
             if family == Family::Ipv6 {
                 out.put(b";");
             }
@@ -112,10 +109,7 @@ pub fn parse(text: &[u8], family: Family, assignment: &mut Assignment) -> Result
     {
         return Err(Malformed);
     }
-    let text = match family {
-        Family::Ipv4 => ipv4,
-        Family::Ipv6 => ipv6,
-    };
+    let text = *PerFamily { ipv4, ipv6 }.get(family);
     assignment.clear();
     match text {
         b"-" => return Ok(()),

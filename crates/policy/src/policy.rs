@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::family::{Family, may_be_source, number};
+use crate::family::{Family, PerFamily, may_be_source, number};
 use crate::ranges::{Full, Range, Ranges};
 use crate::rules::{Chain, RuleSet};
 
@@ -244,10 +244,8 @@ impl Assignment {
 /// [`Policy::UNASSIGNED`].
 #[derive(Clone, Debug)]
 pub struct Policy<'r> {
-    /// IPv4, v4-mapped IPv6 included.
-    pub ipv4: Assignment,
-    /// IPv6 proper.
-    pub ipv6: Assignment,
+    /// Each family's. IPv4's counts for v4-mapped IPv6 addresses, too.
+    pub assignments: PerFamily<Assignment>,
     /// The rules of all levels, if there are any.
     pub rules: Option<&'r RuleSet<'r>>,
 }
@@ -255,15 +253,18 @@ pub struct Policy<'r> {
 impl Policy<'_> {
     /// Nothing is assigned, nothing is touched.
     pub const UNASSIGNED: Self = Self {
-        ipv4: Assignment::UNASSIGNED,
-        ipv6: Assignment::UNASSIGNED,
+        assignments: PerFamily {
+            ipv4: Assignment::UNASSIGNED,
+            ipv6: Assignment::UNASSIGNED,
+        },
         rules: None,
     };
 
     /// Whether neither family is assigned and there are no rules.
     #[must_use]
     pub fn is_unassigned(&self) -> bool {
-        self.ipv4.is_unassigned() && self.ipv6.is_unassigned() && self.rules.is_none()
+        let is_unassigned = |family| self.family(family).is_unassigned();
+        Family::ALL.into_iter().all(is_unassigned) && self.rules.is_none()
     }
 
     /// Whether the rules of a chain can refuse or change anything.
@@ -275,18 +276,12 @@ impl Policy<'_> {
     /// The assignment of a family.
     #[must_use]
     pub const fn family(&self, family: Family) -> &Assignment {
-        match family {
-            Family::Ipv4 => &self.ipv4,
-            Family::Ipv6 => &self.ipv6,
-        }
+        self.assignments.get(family)
     }
 
     /// The assignment of a family, to be narrowed.
     #[must_use]
     pub const fn family_mut(&mut self, family: Family) -> &mut Assignment {
-        match family {
-            Family::Ipv4 => &mut self.ipv4,
-            Family::Ipv6 => &mut self.ipv6,
-        }
+        self.assignments.get_mut(family)
     }
 }

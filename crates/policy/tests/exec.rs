@@ -46,7 +46,9 @@ fn same(one: &Assignment, other: &Assignment) -> bool {
 }
 
 fn same_policy(one: &Policy<'_>, other: &Policy<'_>) -> bool {
-    same(&one.ipv4, &other.ipv4) && same(&one.ipv6, &other.ipv6) && same_rules(one, other)
+    same(&one.assignments.ipv4, &other.assignments.ipv4)
+        && same(&one.assignments.ipv6, &other.assignments.ipv6)
+        && same_rules(one, other)
 }
 
 /// Whether `inner` allows nothing that `outer` doesn't.
@@ -158,7 +160,11 @@ fn what_the_next_program_has() {
             let case = format!("{file:?} {first:?} {next:?}, exec {exec}");
             match (found, expected) {
                 (Ok(policy), Ok(expected)) => {
-                    assert_eq!(support::summary(&policy.ipv4), expected, "{case}");
+                    assert_eq!(
+                        support::summary(&policy.assignments.ipv4),
+                        expected,
+                        "{case}"
+                    );
                     carried = latch(&policy);
                 }
                 (Err(message), Err(expected)) => {
@@ -180,7 +186,13 @@ fn the_primary_stays() {
         ipv6: None,
     };
     let first = start("10.0.0.5,10.0.0.0/24").policy(&tree, None).unwrap();
-    let primary = |policy: &Policy<'_>| policy.ipv4.primary().map(|number| number & 0xff);
+    let primary = |policy: &Policy<'_>| {
+        policy
+            .assignments
+            .ipv4
+            .primary()
+            .map(|number| number & 0xff)
+    };
     assert_eq!(primary(&first), Some(5));
     let unset = start("0.0.0.0")
         .policy(&tree, Some(&latch(&first)))
@@ -462,8 +474,8 @@ proptest! {
             prop_assert!(again.is_ok(), "{} {:?}", latch(&policy), again);
             prop_assert!(same_policy(&policy, &again.expect("a policy")));
             if let Some(before) = &before {
-                prop_assert!(is_within(&policy.ipv4, &before.ipv4));
-                prop_assert!(is_within(&policy.ipv6, &before.ipv6));
+                prop_assert!(is_within(&policy.assignments.ipv4, &before.assignments.ipv4));
+                prop_assert!(is_within(&policy.assignments.ipv6, &before.assignments.ipv6));
                 let names = |policy: &Policy<'static>| -> Vec<_> {
                     policy.rules.iter().flat_map(|rules| rules.names()).collect()
                 };

@@ -351,7 +351,7 @@ proptest! {
         );
         // A dual-stack wildcard that stays one takes IPv4 on every address.
         if used == ip("::") && dual_stack {
-            prop_assert!(policy.ipv4.is_unassigned());
+            prop_assert!(policy.assignments.ipv4.is_unassigned());
         }
     }
 }

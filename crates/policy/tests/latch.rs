@@ -35,8 +35,8 @@ fn policy(ipv4: &str, ipv6: &str) -> Policy<'static> {
 
 fn read(text: &str) -> Result<Policy<'static>, Malformed> {
     let mut policy = Policy::UNASSIGNED;
-    latch::parse(text.as_bytes(), Family::Ipv4, &mut policy.ipv4)?;
-    latch::parse(text.as_bytes(), Family::Ipv6, &mut policy.ipv6)?;
+    latch::parse(text.as_bytes(), Family::Ipv4, &mut policy.assignments.ipv4)?;
+    latch::parse(text.as_bytes(), Family::Ipv6, &mut policy.assignments.ipv6)?;
     Ok(policy)
 }
 
@@ -74,7 +74,10 @@ fn as_text() {
         let policy = policy(ipv4, ipv6);
         assert_eq!(write(&policy), text);
         let read = read(text).unwrap();
-        assert!(same(&read.ipv4, &policy.ipv4) && same(&read.ipv6, &policy.ipv6));
+        assert!(
+            same(&read.assignments.ipv4, &policy.assignments.ipv4)
+                && same(&read.assignments.ipv6, &policy.assignments.ipv6)
+        );
     }
 }
 
@@ -82,7 +85,9 @@ fn as_text() {
 #[test]
 fn no_address_at_all() {
     let policy = read("|;-").unwrap();
-    assert!(!policy.ipv4.is_unassigned() && policy.ipv4.allowed().is_empty());
+    assert!(
+        !policy.assignments.ipv4.is_unassigned() && policy.assignments.ipv4.allowed().is_empty()
+    );
     assert_eq!(write(&policy), "|;-");
 }
 
@@ -98,8 +103,8 @@ fn the_longest() {
         ipv6.collect::<Vec<_>>().join(","),
     );
     let policy = policy(&ipv4, &ipv6);
-    assert_eq!(policy.ipv4.allowed().as_slice().len(), 256);
-    assert_eq!(policy.ipv6.allowed().as_slice().len(), 256);
+    assert_eq!(policy.assignments.ipv4.allowed().as_slice().len(), 256);
+    assert_eq!(policy.assignments.ipv6.allowed().as_slice().len(), 256);
     let text = write(&policy);
     let lists = latch::MAX_LEN - MAX_NAMES;
     assert!(
@@ -165,14 +170,14 @@ proptest! {
         });
         let (ipv4, ipv6) = (ipv4.collect::<Vec<_>>().join(","), ipv6.collect::<Vec<_>>().join(","));
         let mut policy = Policy::UNASSIGNED;
-        let good4 = list::parse(ipv4.as_bytes(), Separator::Comma, Family::Ipv4, &mut policy.ipv4);
-        let good6 = list::parse(ipv6.as_bytes(), Separator::Comma, Family::Ipv6, &mut policy.ipv6);
+        let good4 = list::parse(ipv4.as_bytes(), Separator::Comma, Family::Ipv4, &mut policy.assignments.ipv4);
+        let good6 = list::parse(ipv6.as_bytes(), Separator::Comma, Family::Ipv6, &mut policy.assignments.ipv6);
         prop_assume!(good4.is_ok() && (good6.is_ok() || ipv6.is_empty()));
         if ipv6.is_empty() {
-            policy.ipv6.clear();
+            policy.assignments.ipv6.clear();
         }
         let read = read(&write(&policy)).unwrap();
-        prop_assert!(same(&read.ipv4, &policy.ipv4) && same(&read.ipv6, &policy.ipv6));
+        prop_assert!(same(&read.assignments.ipv4, &policy.assignments.ipv4) && same(&read.assignments.ipv6, &policy.assignments.ipv6));
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn bind_without_port(
     policy: &Policy<'_>,
     is_set: bool,
 ) -> Result<(), Unsure> {
-    let primary = policy.ipv4.primary().ok_or(Unsure)?;
+    let primary = policy.assignments.ipv4.primary().ok_or(Unsure)?;
     // From loopback it may not send anywhere.
     may_stay(policy, Family::Ipv4.address(primary))?;
     let mut sockaddr = Sockaddr::wildcard(AF_INET);

@@ -175,7 +175,8 @@ impl Question {
                 dual_stack: true,
                 ..
             } if local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-                if policy.ipv6.is_unassigned() || policy.ipv6.is_confined() {
+                if policy.assignments.ipv6.is_unassigned() || policy.assignments.ipv6.is_confined()
+                {
                     vec![Family::Ipv6, Family::Ipv4]
                 } else {
                     vec![Family::Ipv6]
