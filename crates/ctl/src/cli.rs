@@ -148,9 +148,9 @@ pub enum Command {
     /// Check the whole policy directory
     ///
     /// A mistake makes the library refuse everything: files that can't be read or understood, and
-    /// levels in conflict. The library accepts what a warning is about: addresses that no interface
-    /// has, cgroups that don't exist, permissions, files that nothing reads, sources of SNAT that an
-    /// inner level doesn't allow.
+    /// levels in conflict; or it lets anybody replace the policy directory. The library accepts what a
+    /// warning is about: addresses that no interface has, cgroups whose name is likely mistyped,
+    /// permissions, files that nothing reads, sources of SNAT that an inner level doesn't allow.
     Check {
         /// The directory, instead of --policy
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -158,6 +158,9 @@ pub enum Command {
         /// Warnings count as mistakes
         #[arg(long)]
         strict: bool,
+        /// Warn of each cgroup that doesn't exist, also of those of services that aren't running
+        #[arg(long)]
+        cgroups: bool,
     },
     /// Say what would become of a call, and which file or rule decides that
     Explain {

@@ -63,7 +63,11 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
             commands::assign::run(policy, cgroup, &addresses, options)
         }
         Command::Show { cgroup, pid, json } => commands::show::run(policy, cgroup, pid, json),
-        Command::Check { dir, strict } => commands::check::run(dir.as_deref().or(policy), strict),
+        Command::Check {
+            dir,
+            strict,
+            cgroups,
+        } => commands::check::run(dir.as_deref().or(policy), strict, cgroups),
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),
         Command::Ps => commands::ps::run(policy),
         Command::Remove { cgroup, yes } => commands::remove::run(policy, cgroup, yes),

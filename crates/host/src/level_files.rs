@@ -75,6 +75,23 @@ impl Files for Disk {
     }
 }
 
+/// Whether anybody may put another directory in the place of one in this directory: it is
+/// world-writable, and neither sticky nor mounted for reading only.
+#[must_use]
+pub fn is_anybodys(directory: &Path) -> bool {
+    let Ok(status) = follow(directory) else {
+        return false;
+    };
+    // Whoever owns it.
+    let trusted = Trusted {
+        owner: status.owner,
+    };
+    let judged = trusted.judge_directory(status, || {
+        statvfs::statvfs(directory).is_ok_and(is_read_only)
+    });
+    judged == Err(FileProblem::WorldWritable)
+}
+
 /// Who may own the files of the directory that `file` is in.
 fn trusted(file: &LevelFile<&[u8]>) -> Result<Trusted, FileProblem> {
     let directory = follow(&path([file.directory].into_iter()))?;

@@ -3,6 +3,7 @@
 mod warnings;
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::path::Path;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use ipaddr_host::cgroup_path::CgroupPath;
-use ipaddr_host::level_files::Disk;
+use ipaddr_host::level_files::{self, Disk};
 use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_host::settings;
 use ipaddr_host::tree::{self, LevelDirectory};
@@ -24,17 +25,18 @@ use crate::mistakes;
 use warnings::Machine;
 
 /// Checks a whole policy directory.
-pub fn run(directory: Option<&Path>, strict: bool) -> Result<Outcome, Failure> {
+pub fn run(directory: Option<&Path>, strict: bool, cgroups: bool) -> Result<Outcome, Failure> {
     let directory = settings::policy_directory(directory)?;
-    std::fs::read_dir(&directory).map_err(|error| Failure::system(directory.display(), &error))?;
+    fs::read_dir(&directory).map_err(|error| Failure::system(directory.display(), &error))?;
     let mut check = Check {
         report: Report::new(),
-        machine: Machine::inspect()?,
+        machine: Machine::inspect(&directory, cgroups)?,
         reader: Reader::default(),
         disk: Disk::default(),
         levels: Vec::new(),
         policies: 0,
     };
+    check.ancestors(&directory)?;
     tree::walk(&directory, CgroupPath::root(), &mut |found| match found {
         Ok(found) => check.level(&directory, &found),
         // The library can't read the files in it either.
@@ -107,9 +109,9 @@ struct Level {
     sources: Vec<(IpAddr, String)>,
 }
 
-struct Check {
+struct Check<'a> {
     report: Report,
-    machine: Machine,
+    machine: Machine<'a>,
     reader: Reader,
     disk: Disk,
     /// From the root inward, down to the level that is being checked.
@@ -117,7 +119,7 @@ struct Check {
     policies: usize,
 }
 
-impl Check {
+impl Check<'_> {
     fn level(&mut self, directory: &Path, found: &LevelDirectory) -> Result<(), Failure> {
         let depth = found.cgroup.depth();
         self.levels.truncate(depth);
@@ -146,6 +148,26 @@ impl Check {
         if has_policy {
             self.policies += 1;
             self.machine.warn_of_cgroup(found, &mut self.report)?;
+        }
+        Ok(())
+    }
+
+    /// Reports a directory above the policy directory in which anybody may put another one in its place.
+    /// The library doesn't check them.
+    fn ancestors(&mut self, directory: &Path) -> Result<(), Failure> {
+        let resolved = fs::canonicalize(directory).ok();
+        let paths = resolved.iter().flat_map(|path| path.ancestors().skip(1));
+        let mut paths: Vec<_> = paths.chain(directory.ancestors().skip(1)).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        for path in paths {
+            if level_files::is_anybodys(path) {
+                self.report.mistake(format_args!(
+                    "{}: is world-writable, so anybody may replace the policy directory: expected a \
+                     mode like 0755",
+                    path.display()
+                ))?;
+            }
         }
         Ok(())
     }

@@ -237,7 +237,12 @@ fn cgroups_that_arent_there() {
     for cgroup in ["", group.name(), inner.name(), &missing] {
         ctl.0.write(cgroup, "ipv4", "127.0.0.2\n");
     }
-    let said = ctl.line("check");
+    let none = "cgroups with a policy: 4, mistakes: 0, warnings: 0";
+    assert!(
+        last_line(&ctl.line("check")).contains(none),
+        "its service may be stopped"
+    );
+    let said = ctl.line("check --cgroups");
     let path = ctl.path(&missing);
     let warning = format!(
         "warning: {}: there is no cgroup /{missing}\n",
@@ -248,6 +253,19 @@ fn cgroups_that_arent_there() {
         last_line(&said).contains("cgroups with a policy: 4, mistakes: 0, warnings: 1"),
         "{said:?}"
     );
+    // Another one was likely meant, unless that one has a policy.
+    let mistyped = format!("{}/innre", group.name());
+    ctl.0.write(&mistyped, "ipv4", "127.0.0.2\n");
+    assert!(last_line(&ctl.line("check")).contains("warnings: 0"));
+    fs::remove_dir_all(ctl.path(inner.name())).expect("ours");
+    let said = ctl.line("check");
+    let warning = format!(
+        "warning: {}: there is no cgroup /{mistyped}: did you mean /{}?\n",
+        ctl.path(&mistyped).display(),
+        inner.name()
+    );
+    assert!(said.out.starts_with(&warning), "{said:?}");
+    assert_eq!((said.status, ctl.line("check --strict").status), (0, FOUND));
     drop(inner);
 }
 
@@ -300,9 +318,14 @@ fn names_that_look_mistyped() {
         "ipaddr.ip4",
         "ipadr.ipv6",
         "ipaddr.rule",
-        "IPADDR.ipv4",
+        "IPADDR.IPV4",
         "ipaddr.ipv4.bak",
+        "ipaddr",
+        "ipv6",
+        "rules",
+        "web.ipv4",
         "README",
+        "notes.txt",
     ] {
         fs::write(directory.join(name), "127.0.0.2\n").expect("a file");
     }
@@ -315,10 +338,15 @@ fn names_that_look_mistyped() {
             "warning: web/.ipaddr.ipv4.new: was left by a change that was interrupted; the next \
              one removes it"
                 .to_owned(),
+            format!("warning: web/IPADDR.IPV4: {nothing} ipaddr.ipv4"),
+            format!("warning: web/ipaddr: {nothing} ipaddr.ipv4"),
             format!("warning: web/ipaddr.ip4: {nothing} ipaddr.ipv4"),
             format!("warning: web/ipaddr.ipv4.bak: {nothing} ipaddr.ipv4"),
             format!("warning: web/ipaddr.rule: {nothing} ipaddr.rules"),
             format!("warning: web/ipadr.ipv6: {nothing} ipaddr.ipv6"),
+            format!("warning: web/ipv6: {nothing} ipaddr.ipv6"),
+            format!("warning: web/rules: {nothing} ipaddr.rules"),
+            format!("warning: web/web.ipv4: {nothing} ipaddr.ipv4"),
         ]
     );
 }
@@ -365,4 +393,39 @@ fn multicast_addresses() {
     ctl.0.write("web", "ipv6", "ff02::fb\n");
     let said = ctl.line("check").fine();
     assert!(!said.contains("no interface has"), "{said}");
+}
+
+/// Who can write to a directory above the policy directory can put another one in its place.
+#[test]
+fn directories_above_the_policy_directory() {
+    let ctl = Ctl::new();
+    let above = ctl.path("srv");
+    let policy = above.join("all/ipaddr");
+    fs::create_dir_all(&policy).expect("ours");
+    let check = || ctl.run(["check", policy.to_str().expect("UTF-8")]);
+    set_mode(&above, 0o777);
+    let mistake = format!(
+        "mistake: {}: is world-writable, so anybody may replace the policy directory: expected a mode \
+         like 0755\n",
+        above.display()
+    );
+    let said = check();
+    assert!(said.out.starts_with(&mistake), "{said:?}");
+    assert_eq!(said.status, FOUND);
+    assert!(last_line(&said).contains("mistakes: 1,"), "{said:?}");
+    // By a link that leads there, too.
+    let link = ctl.path("link");
+    symlink(&policy, &link).expect("ours");
+    let said = ctl.run(["check", link.to_str().expect("UTF-8")]);
+    assert!(said.out.starts_with(&mistake), "{said:?}");
+    // Whoever owns it.
+    if skip::root_for("a directory of another user") {
+        chown(&above, Some(4711), None).expect("we are root");
+        assert!(check().out.starts_with(&mistake), "{said:?}");
+    }
+    // In a sticky directory only the owner can rename it.
+    for mode in [0o1777, 0o775] {
+        set_mode(&above, mode);
+        assert_eq!(check().status, 0, "{mode:o}");
+    }
 }

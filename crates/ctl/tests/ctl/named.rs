@@ -77,6 +77,17 @@ fn a_name_that_is_mistyped() {
         assert_eq!((said.status, said.out.lines().count()), (0, 1), "{said:?}");
         ctl.run(["remove", "--yes", &wrong]).done();
     }
+    // One that has a policy of its own isn't meant, and a cgroup of the same name elsewhere neither.
+    ctl.run(["assign", &tree.inner("frontend"), "127.0.0.4"])
+        .fine();
+    ctl.run(["assign", &tree.inner("frontenb"), "127.0.0.5"])
+        .fine();
+    let elsewhere = tree.outer.child("elsewhere");
+    let database = elsewhere.child("database");
+    ctl.run(["assign", &tree.inner("database"), "127.0.0.9"])
+        .fine();
+    drop(database);
+    drop(elsewhere);
     // In the slice that systemd puts around it.
     let slice = tree.outer.child("system.slice");
     let unit = slice.child("web-b.service");
@@ -91,11 +102,6 @@ fn a_name_that_is_mistyped() {
     );
     drop(unit);
     drop(slice);
-    // What is likely a service that hasn't been started yet.
-    ctl.run(["assign", &tree.inner("database"), "127.0.0.9"])
-        .fine();
-    ctl.run(["assign", &tree.inner("frontend"), "127.0.0.3"])
-        .fine();
 }
 
 #[test]

@@ -5,8 +5,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use ipaddr_host::cgroup_path::CgroupPath;
-use ipaddr_host::hierarchy::Hierarchy;
-use ipaddr_host::settings;
 use ipaddr_host::tree::LevelDirectory;
 use ipaddr_policy::family::may_be_source;
 use ipaddr_policy::levels::FileName;
@@ -17,50 +15,59 @@ use super::Report;
 use crate::addresses;
 use crate::failure::Failure;
 use crate::interfaces::Interfaces;
+use crate::named::Places;
 use crate::store;
 
 /// How many letters may differ in a name that is considered a mistyped one.
 const MAX_WRONG: usize = 3;
 
 /// The machine that the policies are for: this one.
-pub struct Machine {
+pub struct Machine<'a> {
     interfaces: Interfaces,
-    /// `None` where no cgroup file system is mounted.
-    hierarchy: Option<Hierarchy>,
+    places: Places<'a>,
+    /// Whether each cgroup that doesn't exist is warned of.
+    cgroups: bool,
     /// Memory for one list.
     assignment: Box<Assignment>,
 }
 
-impl Machine {
+impl<'a> Machine<'a> {
     /// Queries the kernel for its interfaces and its cgroups.
-    pub fn inspect() -> Result<Self, Failure> {
+    pub fn inspect(policy_directory: &'a Path, cgroups: bool) -> Result<Self, Failure> {
         let interfaces = Interfaces::read();
         Ok(Self {
             interfaces: interfaces.map_err(|error| Failure::system("the interfaces", &error))?,
-            hierarchy: Hierarchy::find(settings::cgroup_controller().as_deref()),
+            places: Places::new(policy_directory),
+            cgroups,
             assignment: Box::new(Assignment::UNASSIGNED),
         })
     }
 
     /// Whether there is a cgroup; `None` where that is unknown.
     pub fn has_cgroup(&self, cgroup: &CgroupPath) -> Option<bool> {
-        self.hierarchy.as_ref()?.has(cgroup)
+        self.places.exists(cgroup)
     }
 
-    /// Warns of a cgroup that isn't there.
+    /// Warns of a cgroup that doesn't exist: if another one was likely meant, and otherwise if all are
+    /// wanted, because its service may be stopped.
     pub fn warn_of_cgroup(
         &self,
         level: &LevelDirectory,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        if self.has_cgroup(&level.cgroup) == Some(false) {
-            let cgroup = &level.cgroup;
-            report.warning(format_args!(
-                "{}: there is no cgroup {cgroup}",
-                level.path.display()
-            ))?;
+        let (cgroup, path) = (&level.cgroup, level.path.display());
+        if self.has_cgroup(cgroup) != Some(false) {
+            return Ok(());
         }
-        Ok(())
+        match self.places.unassigned_similar(cgroup) {
+            Some(similar) => report.warning(format_args!(
+                "{path}: there is no cgroup {cgroup}: did you mean {similar}?"
+            )),
+            None if self.cgroups => {
+                report.warning(format_args!("{path}: there is no cgroup {cgroup}"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Warns of a directory's permissions, and of files in it that nothing reads.
@@ -168,11 +175,14 @@ fn no_policy(name: &str) -> Option<String> {
     {
         return Some("was left by a change that was interrupted; the next one removes it".into());
     }
-    let nearest = FileName::ALL
-        .into_iter()
-        .map(FileName::as_str)
-        .min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
-    let is_near = strsim::damerau_levenshtein(nearest, name) <= MAX_WRONG;
-    (is_near || name.starts_with("ipaddr."))
+    let name = name.to_ascii_lowercase();
+    let kind = name.rsplit('.').next()?;
+    let wrong_letters = |known: &&str| strsim::damerau_levenshtein(known, &name);
+    let known = || FileName::ALL.into_iter().map(FileName::as_str);
+    // `ipv4` and `web.ipv4` have the kind of file, and another name before it.
+    let same_kind = known().find(|known| known.rsplit('.').next() == Some(kind));
+    let nearest = same_kind.or_else(|| known().min_by_key(wrong_letters))?;
+    let is_policy = same_kind.is_some() || wrong_letters(&nearest) <= MAX_WRONG;
+    (is_policy || name == "ipaddr" || name.starts_with("ipaddr."))
         .then(|| format!("nothing reads a file of this name: expected {nearest}"))
 }
