@@ -8,14 +8,15 @@
 int main(void)
 {
 	FILE *file = tmpfile();
+	long size = sysconf(_SC_PAGESIZE);
 	char *page;
 
-	if (!file || fseek(file, 4096, SEEK_SET) != 0 || fputs("sixth", file) < 0 || fflush(file) != 0)
+	if (!file || fseek(file, size, SEEK_SET) != 0 || fputs("sixth", file) < 0 || fflush(file) != 0)
 		die("tmpfile");
 	errno = ENOTSOCK;
 	printf("%d", syscall(SYS_getpid) == getpid());
 	printf(" %s", errno_name(errno));
-	page = (char *)syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE, fileno(file), 4096);
+	page = (char *)syscall(SYS_mmap, NULL, size, PROT_READ, MAP_PRIVATE, fileno(file), size);
 	printf(" %s", page == MAP_FAILED ? "failed" : page);
 	printf(" %s", outcome((int)syscall(SYS_close, -1)));
 	printf(" %ld", syscall(100000));

@@ -9,7 +9,8 @@
 int main(int argc, char **argv)
 {
 	struct sockaddr_in *wildcard, *remote, before[2];
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (argc != 2 || page == MAP_FAILED)
@@ -20,7 +21,7 @@ int main(int argc, char **argv)
 	memcpy(remote, page + 1024, sizeof(*remote));
 	wildcard->sin_family = AF_INET;
 	memcpy(before, wildcard, sizeof(before));
-	mprotect(page, 4096, PROT_READ);
+	mprotect(page, size, PROT_READ);
 
 	errno = ENOTTY;
 	if (bind(server, (struct sockaddr *)wildcard, sizeof(*wildcard)) < 0)

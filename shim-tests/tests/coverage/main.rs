@@ -77,7 +77,8 @@ const GO: &str = "it is a Go program, whose runtime makes system calls without l
 #[test]
 fn programs_that_are_covered() {
     let programs = Programs::new();
-    for program in ["/bin/sh", "/bin/true", "/lib64/ld-linux-x86-64.so.2"] {
+    let linkers = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+    for program in ["/bin/sh", "/bin/true"].iter().chain(&linkers) {
         if Path::new(program).exists() {
             assert_eq!(programs.said(Path::new(program), &[]), "", "{program}");
         }

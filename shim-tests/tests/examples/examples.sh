@@ -249,6 +249,7 @@ not_here() {
     case $1 in
     './shim-tests/run.sh' | *'cargo test '* | 'sh shim-tests/tests/'*) reason='it is the tests themselves' ;;
     './shim-tests/bench.sh') reason='it takes ten minutes' ;;
+    *'./shim-tests/aarch64.sh'*) reason='it takes hours' ;;
     'cargo bolero '*) reason='it fuzzes for ten minutes, with a tool of its own' ;;
     'python3 shim-tests/suites/'*) reason='it takes minutes' ;;
     'cargo clippy '* | 'cargo fmt '* | 'shellcheck '*) reason='run.sh runs it' ;;
@@ -267,7 +268,7 @@ names() {
         --test) [ -d "$root/shim-tests/tests/$word" ] || [ -d "$root/crates/ctl/tests/$word" ] ;;
         *)
             case $word in
-            IPADDR_*=*) grep -q -r --include='*.rs' "${word%%=*}" "$root/shim-tests" ;;
+            IPADDR_*=*) grep -q -r --include='*.rs' --include='*.sh' "${word%%=*}" "$root/shim-tests" ;;
             ./* | shim-tests/*) [ -e "$root/$word" ] ;;
             esac
             ;;

@@ -161,6 +161,27 @@ macro_rules! syscall {
 }
 pub(crate) use syscall;
 
+// Debian compiles core for this architecture with -fstack-protector, whose two symbols glibc has in
+// different objects: the guard is in ld-linux-aarch64.so.1, which no musl process can load. Without
+// these, the library would need it. A linker drops them where nothing refers to them.
+core::arch::global_asm!(
+    ".pushsection .text.ipaddr_stack_chk, \"ax\"",
+    ".hidden __stack_chk_fail",
+    ".globl __stack_chk_fail",
+    ".type __stack_chk_fail, %function",
+    "__stack_chk_fail: brk #1",
+    ".popsection",
+    ".pushsection .rodata.ipaddr_stack_chk, \"a\"",
+    ".balign 8",
+    ".hidden __stack_chk_guard",
+    ".globl __stack_chk_guard",
+    ".type __stack_chk_guard, %object",
+    // A constant guard finds an overflow all the same, though not one that was made to deceive it; its
+    // first byte ends a string that is copied across.
+    "__stack_chk_guard: .quad 0x9e3779b97f4a7c00",
+    ".popsection",
+);
+
 /// The system call instruction: the kernel's result, a negated errno where it fails.
 ///
 /// # Safety
