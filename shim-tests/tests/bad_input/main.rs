@@ -36,99 +36,68 @@ fn refuses_all(shim: &Shim, place: &str, expected: &[&str]) {
     assert!(message.contains("expected"), "{message}");
 }
 
+/// Lists that can't be used: the line that is at fault (0: the whole), and what is said of it.
+const MALFORMED_IPV4: &[(&str, u32, &str)] = &[
+    (
+        "127.0.0.300\n",
+        1,
+        "\"127.0.0.300\": expected an IPv4 address",
+    ),
+    (
+        "# web\n127.0.0.7\nlocalhost\n",
+        3,
+        "\"localhost\": expected an IPv4",
+    ),
+    (
+        "127.0.0.7 127.0.0.8\n",
+        1,
+        "\"127.0.0.7 127.0.0.8\": expected",
+    ),
+    ("127.0.0.7,127.0.0.8\n", 1, "expected an IPv4 address"),
+    ("127.0.0.7/24\n", 1, "expected 127.0.0.0/24 or 127.0.0.7"),
+    ("127.0.0.0/33\n", 1, "expected an IPv4 address"),
+    ("127.0.0.07\n", 1, "expected an IPv4 address"),
+    ("::1\n", 1, "another address family: expected an IPv4"),
+    ("::ffff:127.0.0.7\n", 1, "another address family"),
+    ("none\n127.0.0.7\n", 2, "expected no other entry"),
+    ("127.0.0.7\n0.0.0.0\n", 2, "expected no other entry"),
+    (
+        "!127.0.0.7\n",
+        1,
+        "expected an address or a network to exclude it from",
+    ),
+    ("127.0.0.7\n!127.0.0.0/24\n", 1, "expected one or the other"),
+    (
+        "127.0.0.0/24\n!127.0.0.0/8\n",
+        0,
+        "leave nothing: expected an address",
+    ),
+    ("", 0, "holds no entry: expected an IPv4 address"),
+    ("# nothing\n\n", 0, "holds no entry"),
+    ("\u{fffd}\n", 1, "\"???\": expected"),
+];
+const MALFORMED_IPV6: &[(&str, u32, &str)] = &[
+    (
+        "127.0.0.7\n",
+        1,
+        "another address family: expected an IPv6 address",
+    ),
+    ("fe80::1%eth0\n", 1, "expected an IPv6 address"),
+    ("fd00::/129\n", 1, "expected an IPv6 address"),
+];
+
 #[test]
 fn malformed_lists() {
-    for (family, list, line, words) in [
-        (
-            "ipv4",
-            "127.0.0.300\n",
-            ":1:",
-            "\"127.0.0.300\": expected an IPv4 address",
-        ),
-        (
-            "ipv4",
-            "# web\n127.0.0.7\nlocalhost\n",
-            ":3:",
-            "\"localhost\": expected an IPv4",
-        ),
-        (
-            "ipv4",
-            "127.0.0.7 127.0.0.8\n",
-            ":1:",
-            "\"127.0.0.7 127.0.0.8\": expected",
-        ),
-        (
-            "ipv4",
-            "127.0.0.7,127.0.0.8\n",
-            ":1:",
-            "expected an IPv4 address",
-        ),
-        (
-            "ipv4",
-            "127.0.0.7/24\n",
-            ":1:",
-            "expected 127.0.0.0/24 or 127.0.0.7",
-        ),
-        ("ipv4", "127.0.0.0/33\n", ":1:", "expected an IPv4 address"),
-        ("ipv4", "127.0.0.07\n", ":1:", "expected an IPv4 address"),
-        (
-            "ipv4",
-            "::1\n",
-            ":1:",
-            "another address family: expected an IPv4",
-        ),
-        (
-            "ipv4",
-            "::ffff:127.0.0.7\n",
-            ":1:",
-            "another address family",
-        ),
-        (
-            "ipv4",
-            "none\n127.0.0.7\n",
-            ":2:",
-            "expected no other entry",
-        ),
-        (
-            "ipv4",
-            "127.0.0.7\n0.0.0.0\n",
-            ":2:",
-            "expected no other entry",
-        ),
-        (
-            "ipv4",
-            "!127.0.0.7\n",
-            ":1:",
-            "expected an address or a network to exclude it from",
-        ),
-        (
-            "ipv4",
-            "127.0.0.7\n!127.0.0.0/24\n",
-            ":1:",
-            "expected one or the other",
-        ),
-        (
-            "ipv4",
-            "127.0.0.0/24\n!127.0.0.0/8\n",
-            ": ",
-            "leave nothing: expected an address",
-        ),
-        ("ipv4", "", ": ", "holds no entry: expected an IPv4 address"),
-        ("ipv4", "# nothing\n\n", ": ", "holds no entry"),
-        ("ipv4", "\u{fffd}\n", ":1:", "\"???\": expected"),
-        (
-            "ipv6",
-            "127.0.0.7\n",
-            ":1:",
-            "another address family: expected an IPv6 address",
-        ),
-        ("ipv6", "fe80::1%eth0\n", ":1:", "expected an IPv6 address"),
-        ("ipv6", "fd00::/129\n", ":1:", "expected an IPv6 address"),
-    ] {
-        let policy = PolicyDir::new();
-        let file = policy.write("", family, list);
-        let place = format!("{}{line}", file.display());
-        refuses_all(&Shim::policy(policy.path()), &place, &[words]);
+    for (family, lists) in [("ipv4", MALFORMED_IPV4), ("ipv6", MALFORMED_IPV6)] {
+        for (list, line, words) in lists {
+            let policy = PolicyDir::new();
+            let file = policy.write("", family, list);
+            let place = match line {
+                0 => format!("{}: ", file.display()),
+                _ => format!("{}:{line}:", file.display()),
+            };
+            refuses_all(&Shim::policy(policy.path()), &place, &[words]);
+        }
     }
 }
 

@@ -64,26 +64,19 @@ fn into_a_cgroup_with_another_address() {
 }
 
 #[test]
-fn into_a_cgroup_with_none() {
+fn into_a_cgroup_with_no_list_and_a_narrower_one() {
     let Some((from, policy)) = cgroups() else {
         return;
     };
-    let to = Cgroup::v2().expect("there is one");
     let shim = Shim::policy(policy.path()).cgroup(&from);
-    let (out, err) = bind_after_move(&shim, &to, "exec");
-    assert_eq!(out, "0 127.0.0.2", "{err}");
-}
-
-#[test]
-fn into_a_narrower_one() {
-    let Some((from, policy)) = cgroups() else {
-        return;
-    };
-    let to = Cgroup::v2().expect("there is one");
-    policy.write(to.name(), "ipv4", "127.0.0.3\n");
-    let shim = Shim::policy(policy.path()).cgroup(&from);
-    let (out, err) = bind_after_move(&shim, &to, "exec");
-    assert_eq!(out, "0 127.0.0.3", "{err}");
+    for (list, expected) in [(None, "0 127.0.0.2"), (Some("127.0.0.3\n"), "0 127.0.0.3")] {
+        let to = Cgroup::v2().expect("there is one");
+        if let Some(list) = list {
+            policy.write(to.name(), "ipv4", list);
+        }
+        let (out, err) = bind_after_move(&shim, &to, "exec");
+        assert_eq!(out, expected, "{list:?}: {err}");
+    }
 }
 
 /// The assignment comes late, in a directory that was there, and then the process is moved.

@@ -139,22 +139,22 @@ fn destinations_without_a_family() {
 
 #[test]
 fn sends_of_a_forbidden_family() {
-    let (_socket, port) = udp_port("127.0.0.3");
-    for how in SENDS {
-        let run = Shim::ipv4("none").harness("send", &["udp4", how, "127.0.0.3", &port]);
-        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
-        assert!(run.err.contains("IPv4 is forbidden"), "{}", run.err);
-        let run = Shim::ipv4("loopback").harness("send", &["udp4", how, "127.0.0.3", &port]);
-        assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
-    }
+    refuses_sends("none", "IPv4 is forbidden");
+    refuses_sends("loopback", "IPv4 is confined to 127.0.0.1");
 }
 
 #[test]
 fn sends_under_a_policy_that_cannot_be_used() {
+    refuses_sends("nonsense", "every use of IPv4 and IPv6 is refused");
+}
+
+/// Asserts that with this list nothing is sent, and that it is said why.
+fn refuses_sends(list: &str, why: &str) {
     let (_socket, port) = udp_port("127.0.0.3");
     for how in SENDS {
-        let run = Shim::ipv4("nonsense").harness("send", &["udp4", how, "127.0.0.3", &port]);
+        let run = Shim::ipv4(list).harness("send", &["udp4", how, "127.0.0.3", &port]);
         assert_eq!(run.outcome(), ("EPERM", "0.0.0.0"), "{how}: {run:?}");
+        assert!(run.err.contains(why), "{how}: {}", run.err);
     }
 }
 
