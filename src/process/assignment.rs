@@ -20,29 +20,29 @@ pub type Assignment = ipaddr_socket::Assignment<'static>;
 /// it locked, as a mutex could be.
 static LATCH: OnceRef<Policy<'static>> = OnceRef::new();
 
-/// Memory for the next look, so that not every one has to map its own.
+/// Memory for the next query, so that not every one has to map its own.
 static SPARE: AtomicPtr<Scratch> = AtomicPtr::new(ptr::null_mut());
 
 /// In bytes, for a message.
 const SCRATCH_LEN: u32 = size_of::<Scratch>() as u32;
 
-/// The assignment. Until there is one, each call looks again, so that one written later, or a move
+/// The assignment. Until there is one, each call queries it again, so that one written later, or a move
 /// into a restricted cgroup, takes effect as it would in the kernel.
 pub fn current() -> Assignment {
     log::check_variables();
-    known_or_look()
+    known_or_queried()
 }
 
-fn known_or_look() -> Assignment {
+fn known_or_queried() -> Assignment {
     match LATCH.get() {
         Some(policy) => Assignment::Restricted(policy),
         None if seccomp::is_confined() => as_last(),
-        None => look(),
+        None => query(),
     }
 }
 
-/// The assignment, for a call that is made for every packet: while there is none, not each looks
-/// again but one in [`SENDS_A_LOOK`], because a look takes as long as a packet.
+/// The assignment, for a call that is made for every packet: while there is none, only one send
+/// in [`SENDS_A_QUERY`] queries it again, because a query takes as long as a packet.
 pub fn for_send() -> Assignment {
     log::check_variables();
     if let Some(policy) = LATCH.get() {
@@ -54,14 +54,14 @@ pub fn for_send() -> Assignment {
     // No more than a hint, so two threads may count as one.
     let sends = SENDS.load(Ordering::Relaxed);
     SENDS.store(sends.wrapping_add(1), Ordering::Relaxed);
-    if sends.is_multiple_of(SENDS_A_LOOK) || UNUSABLE.load(Ordering::Relaxed) {
-        look()
+    if sends.is_multiple_of(SENDS_A_QUERY) || UNUSABLE.load(Ordering::Relaxed) {
+        query()
     } else {
         Assignment::Unrestricted
     }
 }
 
-const SENDS_A_LOOK: u32 = 1024;
+const SENDS_A_QUERY: u32 = 1024;
 
 static SENDS: AtomicU32 = AtomicU32::new(0);
 
@@ -80,9 +80,9 @@ fn as_last() -> Assignment {
     }
 }
 
-/// At load: takes the first look, and sees to it that what is found sticks across execve(2).
+/// At load: makes the first query, and sees to it that what is found sticks across execve(2).
 pub fn load() {
-    match log::while_loading(known_or_look) {
+    match log::while_loading(known_or_queried) {
         Assignment::Unrestricted => loaded::unassigned(),
         Assignment::Unusable => loaded::unusable(),
         Assignment::Restricted(_) => {}
@@ -126,19 +126,19 @@ fn take_text() -> Option<&'static mut [u8; Scratch::TEXT_LEN]> {
     (!scratch.is_null()).then(|| unsafe { &mut (*scratch).text })
 }
 
-/// The assignment if there is one already, without looking for one.
+/// The assignment if there is one already, without a query.
 pub fn latched() -> Option<&'static Policy<'static>> {
     LATCH.get()
 }
 
-/// Whether something was assigned at the last look, or a policy found that can't be used: no system
+/// Whether something was assigned at the last query, or a policy found that can't be used: no system
 /// call tells, for what needn't be right at once.
 pub fn is_held() -> bool {
     LATCH.get().is_some() || UNUSABLE.load(Ordering::Relaxed)
 }
 
 #[cold]
-fn look() -> Assignment {
+fn query() -> Assignment {
     let stays_unrestricted = UNRESTRICTED.load(Ordering::Relaxed);
     let assignment = match read(stays_unrestricted) {
         Ok(assignment) => assignment,

@@ -92,12 +92,12 @@ impl Text for Name<'_> {
     }
 }
 
-/// Judges the file that execveat(2) would execute, `path` seen from the directory `folder`. `None`
+/// Judges the file that execveat(2) would execute, `path` seen from the directory `directory`. `None`
 /// if it is covered. The kernel reads `path`, so it may be any pointer.
-pub fn check(folder: c_int, path: *const c_char, questions: Questions) -> Option<Uncovered> {
+pub fn check(directory: c_int, path: *const c_char, questions: Questions) -> Option<Uncovered> {
     let mut head = [0; HEAD + 1];
     let mut interpreter = None;
-    let mut opened = open(folder, path);
+    let mut opened = open(directory, path);
     for _ in 0..=INTERPRETERS {
         match opened.and_then(|file| judge(&file, &mut head, questions)) {
             Ok(Program::Dynamic) => return None,
@@ -118,9 +118,9 @@ pub fn check(folder: c_int, path: *const c_char, questions: Questions) -> Option
 }
 
 /// Opens a file that may be executed; one that may not be read can't be judged.
-fn open(folder: c_int, path: *const c_char) -> Result<File, Why> {
-    File::open_at(folder, path).map_err(|errno| {
-        if errno == Errno(libc::EACCES) && may_execute(folder, path) {
+fn open(directory: c_int, path: *const c_char) -> Result<File, Why> {
+    File::open_at(directory, path).map_err(|errno| {
+        if errno == Errno(libc::EACCES) && may_execute(directory, path) {
             Why::Uncovered(Reason::Unreadable)
         } else {
             Why::NotExecutable(errno)
@@ -128,8 +128,8 @@ fn open(folder: c_int, path: *const c_char) -> Result<File, Why> {
     })
 }
 
-fn may_execute(folder: c_int, path: *const c_char) -> bool {
-    let arguments = [word(folder), path.addr(), word(libc::X_OK)];
+fn may_execute(directory: c_int, path: *const c_char) -> bool {
+    let arguments = [word(directory), path.addr(), word(libc::X_OK)];
     // SAFETY: the kernel reads the path and nothing else, and fails where it can't.
     unsafe { syscall(libc::SYS_faccessat, arguments) }.is_ok()
 }

@@ -3,7 +3,7 @@
 //! move; in userspace nobody can.)
 //!
 //! The environment carries it, in a variable of which [`ipaddr_policy::latch`] has the form: the
-//! next program holds what it reads against it, so that its cgroup and its variables may narrow it and
+//! next program checks what it reads against it, so that its cgroup and its variables may narrow it and
 //! nothing else. Set at load, while the process has no other threads, whether files or variables
 //! assign: a program that unsets `IPADDR_IPV4` for its children has it all the same. Where something
 //! may be assigned later, because there is a policy directory or a policy that can't be used yet, the

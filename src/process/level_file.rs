@@ -93,8 +93,8 @@ pub fn find_directory(path: &CStr) -> Result<Option<Trusted>, FileProblem> {
     let Some(entry) = find(path)? else {
         return Ok(None);
     };
-    // Its owner is trusted. Whose the link to it is makes no difference: where it is, is for the
-    // administrator, or for whoever sets the variable, to say.
+    // Its owner is trusted. Whose the link to it is makes no difference: where it is, is decided by
+    // the administrator, or by who sets the variable.
     let trusted = |directory: Status| Trusted {
         owner: directory.owner,
     };

@@ -58,7 +58,7 @@ struct RuleMemory {
 
 /// Why there is no policy.
 pub enum Failure {
-    /// It can't be used; why has been said.
+    /// It can't be used; why has been logged.
     Unusable,
     /// The process or the machine has no descriptor left to read it by (`EMFILE`, `ENFILE`).
     NoDescriptor,

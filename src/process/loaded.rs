@@ -42,7 +42,7 @@ pub fn unassigned() {
     log::info(&(VERSION, ": nothing is assigned"));
 }
 
-/// At load, where there is a policy that can't be used; why has been said.
+/// At load, where there is a policy that can't be used; why has been logged.
 pub fn unusable() {
     log::info(&(VERSION, ": the policy can't be used"));
 }

@@ -23,15 +23,15 @@ pub fn wants(level: Level) -> bool {
     settings::get().level() >= level && !seccomp::is_confined()
 }
 
-/// At load: mistakes in the policy that `look` finds are left to the first call that is refused for
-/// them, unless the log is to say more than that, or run-restricted.sh asks.
-pub fn while_loading<T>(look: impl FnOnce() -> T) -> T {
+/// At load: mistakes in the policy that `query` finds are left to the first call that is refused for
+/// them, unless the log is to say more than that, or it is for run-restricted.sh.
+pub fn while_loading<T>(query: impl FnOnce() -> T) -> T {
     if settings::get().check_command.is_some() {
         check_level();
     } else if !wants(Level::Info) {
         LEFT.store(true, Ordering::Relaxed);
     }
-    let found = look();
+    let found = query();
     LEFT.store(false, Ordering::Relaxed);
     found
 }

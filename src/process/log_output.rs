@@ -189,7 +189,7 @@ const fn bit(signal: c_int) -> Set {
 
 /// What a write may raise for the calling thread, and with which error: a pipe or socket without a
 /// reader, and a file that would grow beyond `RLIMIT_FSIZE`. (`SIGTTOU`, of a terminal with `stty
-/// tostop`, isn't sent to whoever blocks it.)
+/// tostop`, isn't sent to a thread that blocks it.)
 const RAISED: [(c_int, c_int); 2] = [(libc::EPIPE, libc::SIGPIPE), (libc::EFBIG, libc::SIGXFSZ)];
 
 /// What isn't blocked: signals that an instruction of this thread raises, which would kill the

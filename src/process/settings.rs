@@ -149,7 +149,7 @@ struct Room(UnsafeCell<[u8; 512]>);
 
 const _: () = assert!(align_of::<Room>() >= align_of::<Settings>());
 
-// SAFETY: used only by whoever takes it.
+// SAFETY: used only by the one thread that takes it.
 unsafe impl Sync for Room {}
 
 impl Settings {

@@ -113,7 +113,7 @@ pub fn path<'a>(
     resolvable(hierarchy(text, controller)?)
 }
 
-/// The line that decides: that of `controller` if one is asked for; else the v2 line (`0::`), else
+/// The line that decides: that of `controller` if there is one; else the v2 line (`0::`), else
 /// the `name=systemd` line, else that of the lowest-numbered hierarchy.
 ///
 /// # Errors

@@ -51,7 +51,7 @@ impl Family {
         }
     }
 
-    /// The address that `number` stands for in a set of this family.
+    /// The address that `number` is in a set of this family.
     #[must_use]
     pub const fn address(self, number: u128) -> IpAddr {
         match self {
@@ -98,7 +98,7 @@ impl<T> PerFamily<T> {
     }
 }
 
-/// The number that stands for `address` in a [`crate::ranges::Ranges`].
+/// The number that `address` is in a [`crate::ranges::Ranges`].
 #[must_use]
 pub const fn number(address: IpAddr) -> u128 {
     match address {

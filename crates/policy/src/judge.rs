@@ -10,12 +10,12 @@ use crate::family::{Family, may_be_source, number};
 use crate::policy::{Assignment, Policy};
 use crate::rules::{Chain, Decision, Ends, Protocol, Target};
 
-/// What a program asks for.
+/// What a program requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// bind(2), or listen(2) on a socket that is not bound.
     Bind {
-        /// The local endpoint that was asked for; port 0 leaves it to the kernel.
+        /// The local endpoint that was requested; port 0 leaves it to the kernel.
         local: SocketAddr,
         /// The socket's protocol.
         protocol: Protocol,
@@ -50,7 +50,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The endpoint that was asked for: bind's local one, connect's remote one, accept's peer.
+    /// The endpoint that was requested: bind's local one, connect's remote one, accept's peer.
     #[must_use]
     pub const fn asked(&self) -> SocketAddr {
         match *self {
@@ -174,7 +174,7 @@ pub fn deciding<'r>(policy: &Policy<'r>, request: Request) -> Decision<'r> {
             protocol,
             dual_stack,
         } => {
-            // On the wire there is the address that the socket gets, not the one asked for.
+            // On the wire there is the address that the socket gets, not the one that was requested.
             let address = match judge_address(policy, request) {
                 Verdict::Rewrite(address) => address,
                 Verdict::Pass | Verdict::Deny(_) => local.ip(),
@@ -267,7 +267,7 @@ fn bind(policy: &Policy<'_>, address: IpAddr) -> Verdict {
 }
 
 /// `::` that takes IPv4 too. A socket has one address, so with both families assigned the IPv6 one
-/// wins: it is what the program asked for by name. IPv6 that is confined to loopback yields to IPv4
+/// wins: it is what the program named. IPv6 that is confined to loopback yields to IPv4
 /// that isn't.
 fn bind_dual_stack(policy: &Policy<'_>, wildcard: IpAddr) -> Verdict {
     if policy.assignments.ipv6.is_unassigned() {
@@ -324,7 +324,7 @@ fn connect_bound(policy: &Policy<'_>, remote: IpAddr, local: IpAddr) -> Verdict 
     }
 }
 
-/// A wildcard stands for the primary address; without one nothing can stand in for it.
+/// A wildcard becomes the primary address; if there is none, it is refused.
 fn primary(assignment: &Assignment, family: Family) -> Verdict {
     match assignment.primary() {
         Some(primary) => Verdict::Rewrite(family.address(primary)),

@@ -4,8 +4,8 @@
 //! `10.0.0.5|10.0.0.5-10.0.0.5,10.1.0.0-10.1.0.255;none;/web/a`: IPv4 and IPv6, each `-` where
 //! nothing is assigned, `none`, `loopback`, or the primary (if there is one) and the ranges; then, where there
 //! are rules for ports and peers, the cgroups that they are of, with a slash between. (Not the
-//! rules: they would not fit. They are read anew, with those of the cgroup that the process is in
-//! by then.)
+//! rules: they would not fit. They are read anew, with those of the cgroup that the process is then
+//! in.)
 
 use crate::address;
 use crate::family::{Family, PerFamily, may_be_source, number};
@@ -14,11 +14,11 @@ use crate::ranges::{CAPACITY, Range};
 use crate::rules::memory::MAX_NAMES;
 use crate::text::{Sink, Text};
 
-/// What stands, aligned to 8 bytes, in the library's data before a pointer to the text of the
+/// What is, aligned to 8 bytes, in the library's data before a pointer to the text of the
 /// latch: null while there is none, else NUL-terminated. By it others find what a process has.
 pub const MARK: [u8; 24] = *b"\x7flibipaddr latch here:\n\x7f";
 
-/// What stands behind that pointer, of [`VERSION_LEN`] bytes, filled up with NUL: `libipaddr 1.2.3`.
+/// What is behind that pointer, of [`VERSION_LEN`] bytes, filled up with NUL: `libipaddr 1.2.3`.
 /// This is its beginning; an older library hasn't it.
 pub const VERSION_NAME: &str = "libipaddr ";
 

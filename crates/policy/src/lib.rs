@@ -18,7 +18,7 @@
 //! | [`trust`] | which files and directories of a policy directory can be trusted |
 //! | [`text`] | messages |
 //!
-//! Nothing here allocates: the shim runs this code inside bind(2) and connect(2), which a program
+//! Nothing here allocates: the library runs this code inside bind(2) and connect(2), which a program
 //! may call from a signal handler. So the sets have a fixed capacity and are filled in place.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -10,7 +10,7 @@
 //! 224.0.0.251       # may be bound, and is never the primary
 //! ```
 //!
-//! or one word that stands alone: `none` forbids the family but for its loopback address,
+//! or one word alone: `none` forbids the family but for its loopback address,
 //! `loopback` does too but turns wildcards into that address, and the wildcard (`0.0.0.0`, `::`)
 //! leaves it unassigned, as the RFC's file reads before it is written.
 
@@ -221,7 +221,7 @@ fn fill<'a>(
     Ok(())
 }
 
-/// Takes the exclusions out of what `assignment` includes; they hold wherever they stand.
+/// Takes the exclusions out of what `assignment` includes; their place in the list makes no difference.
 fn exclude<'a>(
     text: &'a [u8],
     separator: Separator,

@@ -29,9 +29,9 @@ impl State {
     }
 }
 
-/// Which of two assignments a process has, see [`Assignment::hold_to`].
+/// Which of two assignments a process has, see [`Assignment::check_against`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum Effective {
     /// That of the latch.
     Latch,
     /// That of the levels, which is a part of the latch's, or the latch says nothing.
@@ -164,11 +164,11 @@ impl Assignment {
     ///
     /// A level without a plain address keeps the primary of the levels around it, where it allows
     /// that address at all. `none` and `loopback` are part of every assignment, because the loopback
-    /// address may always be bound; but `none` stays `none`, and refuses wildcards, whatever lies
+    /// address may always be bound; but `none` stays `none`, and refuses wildcards, whatever is
     /// within it.
     ///
     /// # Errors
-    /// The lowest address that `inner` asks for and this assignment doesn't allow; this assignment
+    /// The lowest address that `inner` allows and this assignment doesn't; this assignment
     /// is then as it was.
     pub fn narrow(&mut self, inner: &Self, family: Family) -> Result<(), IpAddr> {
         let outside = match (self.state, inner.state) {
@@ -193,13 +193,13 @@ impl Assignment {
         Ok(())
     }
 
-    /// Holds this assignment, which was read anew, against the one that the process had before
+    /// Checks this assignment, which was read anew, against the one that the process had before
     /// execve(2). [`crate::levels`] says what comes of it, and why.
     ///
     /// # Errors
-    /// The lowest address that this assignment asks for and the latch doesn't allow; this assignment
+    /// The lowest address that this assignment allows and the latch doesn't; this assignment
     /// is then as it was.
-    pub fn hold_to(&mut self, latch: &Self, family: Family) -> Result<Held, IpAddr> {
+    pub fn check_against(&mut self, latch: &Self, family: Family) -> Result<Effective, IpAddr> {
         let is_of_levels = match (self.state, latch.state) {
             (State::Assigned, State::Assigned) => {
                 match self.allowed.first_outside(&latch.allowed) {
@@ -217,13 +217,13 @@ impl Assignment {
             .filter(|&primary| self.allowed.contains(primary));
         if is_of_levels {
             self.set_primary(self.primary().or(kept));
-            return Ok(Held::Levels);
+            return Ok(Effective::Levels);
         }
         self.copy_from(latch);
         Ok(if latch.is_unassigned() {
-            Held::Levels
+            Effective::Levels
         } else {
-            Held::Latch
+            Effective::Latch
         })
     }
 

@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use crate::text::{Sink, Text};
 
-/// How much of a file the kernel looks at to tell what it is: `BINPRM_BUF_SIZE` of
+/// How much of a file the kernel reads to tell what it is: `BINPRM_BUF_SIZE` of
 /// include/uapi/linux/binfmts.h.
 pub const HEAD: usize = 256;
 
@@ -369,7 +369,7 @@ fn number<const LEN: usize>(bytes: &[u8], at: usize) -> [u8; LEN] {
     bytes.copied().unwrap_or([0; LEN])
 }
 
-/// What the kernel looks at to tell whether a program gains privileges.
+/// By which the kernel tells whether a program gains privileges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// `st_mode`

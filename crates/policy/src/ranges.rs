@@ -1,7 +1,7 @@
 //! A set of addresses as sorted, disjoint, inclusive ranges.
 //!
 //! Addresses are numbers here, most significant byte first: an IPv4 address is below 2^32, so one
-//! type serves both families. A set never mixes them; whoever holds it knows which family it is.
+//! type serves both families. A set never mixes them; its owner knows which family it is.
 
 /// How many separate ranges a set can hold. Neighbours are merged, so only real holes count.
 pub const CAPACITY: usize = 256;

@@ -1,7 +1,7 @@
 //! Messages, written piece by piece into whatever takes bytes.
 //!
 //! Not `core::fmt`: its dynamic calls keep the compiler from seeing that nothing behind them
-//! panics, and the shim is only right without a panic path. [`Shown`] leads over to it for tools.
+//! panics, and the library may have no panic path. Tools get to `core::fmt` by [`Shown`].
 //!
 //! A message is a tuple of its pieces: `(path, ":", line, ": ", error)`.
 
@@ -55,7 +55,7 @@ impl Sink for Buffer<'_> {
     }
 }
 
-/// What can be said in a message.
+/// What can be written into a message.
 pub trait Text {
     /// Writes it.
     fn write(&self, out: &mut impl Sink);

@@ -3,7 +3,7 @@
 //!
 //! Trusted are root and the owner of the policy directory. What they have put in order nobody else
 //! can change, so every directory from the policy directory down to a level's own counts, and of
-//! what a symbolic link names, the file or directory that it leads to. Not looked at are the
+//! what a symbolic link names, the file or directory that it leads to. Not checked are the
 //! directories above the policy directory, and those that a link leads through.
 
 use crate::errno::Errno;
@@ -61,7 +61,7 @@ pub enum FileProblem {
     LeadsNowhere,
     /// It is of another kind: a directory in the place of a file, or the other way round.
     WrongKind,
-    /// Anybody may write to it, and so, if it is a directory, replace what lies in it.
+    /// Anybody may write to it, and so, if it is a directory, replace what is in it.
     WorldWritable,
     /// It is owned by this user, who is neither root nor the owner of the policy directory.
     Owner(u32),
@@ -123,7 +123,7 @@ impl Trusted {
     /// to be owned by a trusted user.
     ///
     /// # Errors
-    /// Why what lies in the directory can't be used.
+    /// Why what is in the directory can't be used.
     pub fn judge_directory(
         self,
         directory: Status,

@@ -414,9 +414,9 @@ fn tree() -> impl Strategy<Value = Tree> {
         let mut files = Vec::new();
         for (cgroup, (ipv4, ipv6, rules)) in CGROUPS.into_iter().zip(levels) {
             for (name, text) in [("ipv4", ipv4), ("ipv6", ipv6), ("rules", rules)] {
-                let folder = cgroup.trim_start_matches('/');
-                let slash = if folder.is_empty() { "" } else { "/" };
-                files.extend(text.map(|text| (format!("{folder}{slash}ipaddr.{name}"), text)));
+                let directory = cgroup.trim_start_matches('/');
+                let slash = if directory.is_empty() { "" } else { "/" };
+                files.extend(text.map(|text| (format!("{directory}{slash}ipaddr.{name}"), text)));
             }
         }
         Tree(files.into_iter().collect())

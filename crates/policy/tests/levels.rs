@@ -252,7 +252,7 @@ fn the_rules_of_a_cgroup_are_carried() {
         (1..4).filter(refuses).collect()
     };
     let text = latch;
-    // What lies below the last rules isn't of the name.
+    // What is below the last rules isn't part of the name.
     let first = read("/web/a/b", None);
     let web = "10.0.0.5|10.0.0.5-10.0.0.5;-;/web/a";
     assert_eq!((ports(&first), &*text(&first)), (vec![1, 2], web));

@@ -200,7 +200,7 @@ fn go_programs() {
         file.sections = sections;
         assert_eq!(file.said(), expected);
     }
-    // Wherever it lies.
+    // Wherever it is.
     for before in (900..1_100).chain([5_000, 100_000]) {
         let mut file = File::dynamic();
         file.sections = [&vec![b'a'; before], b"\0.go.buildinfo\0".as_slice(), b"b\0"].concat();

@@ -265,8 +265,8 @@ fn accept_knows_both_ends() {
         let by = rules.decide(Chain::Accept, ends).by.expect("a rule");
         assert_eq!((by.file, by.line), (&b"rules"[..], line), "{peer} {local}");
     }
-    assert!(rules.asks_local_end());
-    assert!(rules.asks_protocol(Chain::Accept));
+    assert!(rules.needs_local_end());
+    assert!(rules.needs_protocol(Chain::Accept));
     assert!(rules.has(Chain::Accept) && !rules.has(Chain::Bind));
 }
 
@@ -474,7 +474,7 @@ proptest! {
         }
     }
 
-    /// Whatever stands in a file: a rule set or a mistake with a line that it has.
+    /// Whatever is in a file: a rule set or a mistake with a line that it has.
     #[test]
     fn any_text_is_read_or_refused(words in proptest::collection::vec(prop_oneof![
         Just("-A"), Just("BIND"), Just("CONNECT"), Just("ACCEPT"), Just("-j"), Just("REJECT"),

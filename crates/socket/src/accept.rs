@@ -54,7 +54,7 @@ fn peer_may_come(connection: &Call<impl Socket, impl Host>, peer: &Sockaddr) -> 
 fn local_end(connection: &Call<impl Socket, impl Host>, policy: &Policy<'_>) -> SocketAddr {
     policy
         .rules
-        .filter(|rules: &&RuleSet<'_>| rules.asks_local_end())
+        .filter(|rules: &&RuleSet<'_>| rules.needs_local_end())
         .and_then(|_| connection.socket.getsockname().ok()?.endpoint())
         .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
 }

@@ -54,7 +54,7 @@ pub(crate) fn protocol(
     policy: &Policy<'_>,
     chain: Chain,
 ) -> Protocol {
-    let asks = |rules: &RuleSet<'_>| rules.asks_protocol(chain);
+    let asks = |rules: &RuleSet<'_>| rules.needs_protocol(chain);
     if !policy.rules.is_some_and(asks) {
         return Protocol::Other;
     }

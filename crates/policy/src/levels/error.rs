@@ -45,7 +45,7 @@ pub enum Kind<B> {
         /// What is wrong with it.
         problem: RuleProblem,
     },
-    /// An address that a level asks for and the levels around it, or the latch, don't allow.
+    /// An address that a level allows and the levels around it, or the latch, don't.
     Outside {
         /// The address, the lowest if there are several.
         address: IpAddr,
@@ -54,7 +54,7 @@ pub enum Kind<B> {
         /// The line of `limit` that assigns something.
         limit_line: u32,
     },
-    /// `$IPADDR_LATCH` holds this, which the library doesn't write.
+    /// `$IPADDR_LATCH` is this, which the library doesn't write.
     BadLatch {
         /// The value.
         text: B,

@@ -3,7 +3,7 @@
 //!
 //! What the process had before execve(2), its latch, is no level among them. The levels are read as
 //! a new process reads them, with the same conflicts between them, and only what all of them come to
-//! is checked against the latch, family by family ([`Assignment::hold_to`]):
+//! is checked against the latch, family by family ([`Assignment::check_against`]):
 //!
 //! | the levels allow | the process has |
 //! | --- | --- |
@@ -33,7 +33,7 @@
 //! | `carried` | the cgroups whose rules execve(2) carries |
 //! | [`mod@read`] | reads the levels, from the root inward |
 //!
-//! [`Assignment::hold_to`]: crate::Assignment::hold_to
+//! [`Assignment::check_against`]: crate::Assignment::check_against
 #![expect(
     clippy::result_large_err,
     reason = "there is no heap to box an error in, and a read makes one at most"

@@ -8,7 +8,7 @@ use super::files::LevelFile;
 use super::place::Place;
 use crate::family::{Family, PerFamily};
 use crate::list::{self, Separator};
-use crate::policy::{Assignment, Held, Policy};
+use crate::policy::{Assignment, Effective, Policy};
 use crate::rules::Builder;
 
 /// The assignments, while the levels are read.
@@ -60,9 +60,9 @@ impl<'a> Narrowing<'a, '_, '_> {
         let read = self.policy.family_mut(family);
         let line = read.line;
         let limit = self.limits.get_mut(family);
-        match read.hold_to(self.level, family) {
-            Ok(Held::Latch) => *limit = Some(Place::Latch),
-            Ok(Held::Levels) => {}
+        match read.check_against(self.level, family) {
+            Ok(Effective::Latch) => *limit = Some(Place::Latch),
+            Ok(Effective::Levels) => {}
             Err(address) => {
                 // Only what some level assigns can be in conflict.
                 let place = limit.unwrap_or(Place::Latch);
@@ -93,7 +93,7 @@ impl<'a> Narrowing<'a, '_, '_> {
     }
 }
 
-/// The line of the list at `place`, which is `text`, that asks for `address`; 0 if none does.
+/// The line of the list at `place`, which is `text`, that allows `address`; 0 if none does.
 pub(super) fn line_of(place: Place<&[u8]>, text: &[u8], address: IpAddr) -> u32 {
     list::line_of(text, separator(place), address)
 }

@@ -136,7 +136,7 @@ impl<'a, F: Files> Reading<'_, 'a, '_, '_, '_, F> {
         Ok(self.check_against_latch()?)
     }
 
-    /// The rules of the cgroups that the process had before execve(2), those aside that it will
+    /// The rules of the cgroups that the process had before execve(2), except those that it will
     /// have anyhow.
     fn read_latched_rules(&mut self, directory: &'a [u8]) -> Result<(), Fault<'a>> {
         let latch = self.carried.latch;
@@ -250,7 +250,7 @@ impl<'a, F: Files> Reading<'_, 'a, '_, '_, '_, F> {
     }
 }
 
-/// The line of a list that asks for `address`. Of a file the text is gone by now, so it is read
+/// The line of a list that allows `address`. Of a file the text is gone by now, so it is read
 /// again.
 fn line_of(
     files: &mut impl Files,

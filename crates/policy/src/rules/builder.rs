@@ -91,7 +91,8 @@ impl<'r> Builder<'r> {
         })
     }
 
-    /// Where a rule's SNAT leads that was read last, and its line: [`crate::levels`] looks at each.
+    /// The sources that SNAT gives in the file that was read last, and their lines, for
+    /// [`crate::levels`] to check.
     pub(crate) fn last_sources(&self) -> impl Iterator<Item = (IpAddr, u32)> {
         let file = self
             .files

@@ -40,7 +40,7 @@ pub enum Protocol {
     Other,
 }
 
-/// What a program asks for, as the rules see it: the ends of a connection, on the wire.
+/// What a program requests, as the rules see it: the ends of a connection, on the wire.
 ///
 /// Addresses are canonical, as everywhere in this crate: IPv4 is never v4-mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 /// A number that no rule has.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Fewer rules are gone through one by one: that is as fast, and takes no time to build.
+/// Fewer rules are iterated over, one by one: that is as fast, and takes no time to build.
 pub(super) const LEAST_RULES: usize = 16;
 
 /// One range of one rule. All bytes zero is one.
@@ -77,7 +77,7 @@ pub(super) fn runs(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     })
 }
 
-/// A heap sort: that of core holds a panic path for orders that aren't, and the shim can have none.
+/// A heap sort: core's has a panic path for orders that aren't, and the library may have none.
 pub(super) fn sort(entries: &mut [Entry]) {
     // As most lists are written.
     if entries.is_sorted_by_key(Entry::order) {

@@ -1,4 +1,4 @@
-//! Where rules are kept: whoever calls brings the memory, because nothing here allocates.
+//! Where rules are kept: the caller has the memory, because nothing here allocates.
 
 use super::chain::{Chain, Target};
 use super::index::Entry;
@@ -76,8 +76,8 @@ pub(super) struct RuleChain {
     pub has_rules: bool,
     /// `:CHAIN DROP`
     pub drops: bool,
-    pub asks_protocol: bool,
-    pub asks_local_end: bool,
+    pub needs_protocol: bool,
+    pub needs_local_end: bool,
     /// The line of `:CHAIN`, from 1; 0 without one.
     pub policy_line: u32,
     /// The trees of [`super::index`].
@@ -89,8 +89,8 @@ impl RuleChain {
     pub const EMPTY: Self = Self {
         has_rules: false,
         drops: false,
-        asks_protocol: false,
-        asks_local_end: false,
+        needs_protocol: false,
+        needs_local_end: false,
         policy_line: 0,
         by_address: Span::EMPTY,
         by_port: Span::EMPTY,

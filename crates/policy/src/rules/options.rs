@@ -421,8 +421,8 @@ impl<'a> Reader<'a, '_, '_> {
         self.builder.push_rule(rule)?;
         let chain = self.file.chain_mut(rule.chain);
         chain.has_rules = true;
-        chain.asks_protocol |= rule.protocols != Protocols::All;
-        chain.asks_local_end |= !(rule.destination.is_any() && rule.dports.ranges.is_empty());
+        chain.needs_protocol |= rule.protocols != Protocols::All;
+        chain.needs_local_end |= !(rule.destination.is_any() && rule.dports.ranges.is_empty());
         self.says_something = true;
         Some(())
     }

@@ -1,6 +1,6 @@
 //! The text of a file of rules, read as iptables-restore(8) reads it.
 //!
-//! What iptables has and this has not is a mistake, never passed over. The table's header may be
+//! What iptables has and this has not is a mistake, and never ignored. The table's header may be
 //! left out, and with it COMMIT.
 
 use super::builder::Builder;

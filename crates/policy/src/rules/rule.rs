@@ -260,7 +260,7 @@ impl Packet {
 }
 
 /// An address in the one space that the rules of both families are in: IPv4 where IPv6 has its
-/// v4-mapped addresses, of which none is ever asked about.
+/// v4-mapped addresses, which never come here.
 pub(super) const fn key(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),

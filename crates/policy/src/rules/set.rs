@@ -46,7 +46,7 @@ pub struct RuleSet<'r> {
 }
 
 impl<'r> RuleSet<'r> {
-    /// What the rules say to a call. The innermost level is asked first: its is the source that
+    /// What the rules say to a call. The innermost level is first: its source is the one that
     /// counts.
     #[must_use]
     pub fn decide(&self, chain: Chain, ends: Ends) -> Decision<'r> {
@@ -56,7 +56,7 @@ impl<'r> RuleSet<'r> {
             by: None,
         };
         for file in self.files.iter().rev() {
-            let decision = self.ask(file, chain, &packet);
+            let decision = self.decide_in(file, chain, &packet);
             match (decision.target, accepted.target) {
                 (Target::Reject(_), _) => return decision,
                 (Target::Snat(_), Target::Accept) => accepted = decision,
@@ -73,16 +73,17 @@ impl<'r> RuleSet<'r> {
         self.chains(chain).any(|chain| !chain.is_empty())
     }
 
-    /// Whether a chain's rules ask for the protocol.
+    /// Whether a chain's rules depend on the protocol.
     #[must_use]
-    pub fn asks_protocol(&self, chain: Chain) -> bool {
-        self.chains(chain).any(|chain| chain.asks_protocol)
+    pub fn needs_protocol(&self, chain: Chain) -> bool {
+        self.chains(chain).any(|chain| chain.needs_protocol)
     }
 
-    /// Whether ACCEPT's rules ask for the local end.
+    /// Whether ACCEPT's rules depend on the local end.
     #[must_use]
-    pub fn asks_local_end(&self) -> bool {
-        self.chains(Chain::Accept).any(|chain| chain.asks_local_end)
+    pub fn needs_local_end(&self) -> bool {
+        self.chains(Chain::Accept)
+            .any(|chain| chain.needs_local_end)
     }
 
     /// Whether a rule may give a socket this source.
@@ -114,7 +115,7 @@ impl<'r> RuleSet<'r> {
             .map(move |file| (file.name.of(set.names), file.rules.len()))
     }
 
-    fn ask(&self, file: &RuleFile, chain: Chain, packet: &Packet) -> Decision<'r> {
+    fn decide_in(&self, file: &RuleFile, chain: Chain, packet: &Packet) -> Decision<'r> {
         let rule = self.first_match(file, chain, packet);
         let chain = file.chain(chain);
         match rule {

@@ -1,4 +1,4 @@
-//! A line, cut into words as iptables-restore(8) does: by spaces and tabs, but for what stands in
+//! A line, cut into words as iptables-restore(8) does: by spaces and tabs, but not within
 //! double quotes.
 
 /// A word of a line.
@@ -9,7 +9,7 @@ pub(super) struct Word<'a> {
     pub quoted: bool,
 }
 
-/// A double quote that isn't closed, or that doesn't stand at the beginning and the end of a word.
+/// A double quote that isn't closed, or isn't at the beginning or the end of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadQuote<'a>(pub &'a [u8]);
 
@@ -43,7 +43,7 @@ impl<'a> Words<'a> {
                 line.split_at_checked(end).ok_or(BadQuote(line))?
             }
         };
-        // A quote stands at the beginning and the end of a word, or nowhere.
+        // A quote is at the beginning and the end of a word, or nowhere.
         if rest.first().is_some_and(|&byte| !is_space(byte)) {
             return Err(BadQuote(line));
         }
