@@ -10,9 +10,9 @@ use libc::{sock_filter, sock_fprog, sockaddr, socklen_t};
 use crate::abi::next::{BIND, SETSOCKOPT};
 use crate::sys::errno::{Errno, ThreadErrno};
 
-/// A descriptor. It is queried and changed by the functions of libc, or the next ones behind ours, so
-/// that a library which stands in for the socket calls (socket_wrapper, say) is asked too. Afterwards
-/// errno is whatever they have left.
+/// A descriptor. It is queried and changed by libc's functions, or the next ones in the symbol search
+/// order, so that another preloaded library which replaces the socket calls, such as socket_wrapper,
+/// sees that too. Afterwards errno is whatever they have left.
 #[derive(Clone, Copy)]
 pub struct Descriptor(pub c_int);
 

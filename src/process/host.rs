@@ -1,4 +1,4 @@
-//! This process, as `ipaddr-socket` asks about it.
+//! This process, as `ipaddr-socket` sees it.
 
 use core::ffi::c_int;
 

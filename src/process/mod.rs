@@ -8,7 +8,7 @@
 //! | [`exec`], [`latch_text`] | what execve(2) carries |
 //! | [`host`], [`descriptor`] | the process and a socket of it, as `ipaddr-socket` reaches them |
 //! | [`sockets`], [`datagrams`] | what is known of its sockets, and the fast path for datagrams |
-//! | [`survey`] | all sockets are looked at before a seccomp filter is installed |
+//! | [`survey`] | all sockets are queried before a seccomp filter is installed |
 //! | [`log`], [`log_output`] | the log |
 //! | [`loaded`], [`coverage`] | what is said at load, and whether the library reaches a program |
 

@@ -11,7 +11,7 @@ use crate::process::{assignment, sockets};
 use crate::sys::errno::Errno;
 use crate::sys::file::for_each_number;
 
-/// A last query for an assignment, and a look at all sockets.
+/// Makes a last query for an assignment, and queries all sockets.
 pub fn make() {
     sockets::begin_survey();
     if let Assignment::Restricted(policy) = assignment::current()

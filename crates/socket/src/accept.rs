@@ -12,8 +12,8 @@ use crate::sockaddr::Sockaddr;
 use crate::socket::Socket;
 use crate::{log, refusal, request};
 
-/// Whether the peer will have to be judged, by the policy that there is already: no other is looked
-/// for.
+/// Whether the peer will have to be judged, by the policy that there is already: no query is made for
+/// one.
 pub fn before(host: &impl Host) -> After {
     let has_rules = |policy: &Policy<'_>| policy.has_rules(Chain::Accept);
     if host.latched().is_some_and(has_rules) {

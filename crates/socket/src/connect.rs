@@ -88,7 +88,7 @@ pub fn after(
     Ok(())
 }
 
-/// The kernel refuses, or a peer does, what has got its source from us.
+/// The kernel refuses, or a peer does, what has got its source by a quiet bind.
 #[cold]
 fn log_failure(
     call: &Call<impl Socket, impl Host>,

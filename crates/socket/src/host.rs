@@ -50,14 +50,15 @@ pub enum Level {
 /// The methods with a default are for an implementation that keeps less in mind: with the defaults
 /// the kernel is queried more often, and the answers are the same.
 pub trait Host {
-    /// The process's policy. While nothing is assigned each call looks again.
+    /// The process's policy. While nothing is assigned, each call queries again, so that a policy which
+    /// is written later takes effect.
     fn assignment(&self) -> Assignment<'_>;
 
     /// The process's policy, for a call that is made for every packet: while nothing is assigned, not
-    /// each looks again.
+    /// each needs to query again.
     fn assignment_for_send(&self) -> Assignment<'_>;
 
-    /// The policy if there is one already, without looking for one.
+    /// The policy if there is one already, without a query.
     fn latched(&self) -> Option<&Policy<'_>>;
 
     /// Whether lines of this level are wanted. It is queried first, so that a line that isn't wanted

@@ -10,7 +10,7 @@
 //! | `ipv6_only` | `::` on a socket that takes IPv6 alone, and may not stay so |
 //! | [`confined`] | the same in a process with a seccomp filter of its own |
 //! | [`advance`] | a datagram socket that is bound before anybody sends on it |
-//! | `request` | a call as the rules are asked about it |
+//! | `request` | a call as a request to the rules |
 //! | `local`, `options` | what the kernel says of a socket, and the options that are set on it |
 //! | [`call`], [`mod@socket`], [`host`] | a call: its name, its socket and its process, which are traits |
 //! | [`after`], [`refusal`] | what comes of a call: something left to do, or an errno |

@@ -1,4 +1,4 @@
-//! The local address of a socket, as far as the rules ask.
+//! The local address of a socket, as far as the rules depend on it.
 
 use core::ffi::c_int;
 use core::net::SocketAddr;

@@ -50,7 +50,7 @@ pub(crate) fn not_bound(
     refused_by_kernel(call.host, &what, address, errno);
 }
 
-/// A call that got its source from us.
+/// A call that has got its source by a quiet bind.
 #[inline]
 pub(crate) fn quietly_bound(
     call: &Call<impl Socket, impl Host>,
@@ -62,7 +62,7 @@ pub(crate) fn quietly_bound(
     }
 }
 
-/// As [`not_bound`], where the call would have got its source from us.
+/// As [`not_bound`], where the call would have got its source by a quiet bind.
 #[cold]
 pub(crate) fn not_quietly_bound(
     call: &Call<impl Socket, impl Host>,
@@ -74,7 +74,7 @@ pub(crate) fn not_quietly_bound(
     refused_by_kernel(call.host, &what, source, errno);
 }
 
-/// A connect that has got its source from us and fails: an error where no other end could be reached
+/// A connect that has got its source by a quiet bind, and fails: an error where no other end could be reached
 /// from that source.
 #[cold]
 pub(crate) fn not_connected(

@@ -160,7 +160,7 @@ fn judge_address(
         protocol: request::protocol(call, policy, Chain::Bind),
         dual_stack: false,
     };
-    // The usual one needs no query, a server's reply from the address that it was asked at: on a
+    // The usual one needs no query, a server's reply from the address that a request was sent to: on a
     // socket of another family it passes too, and without rules the port doesn't matter.
     if let Some(policy) = policy
         && !policy.has_rules(Chain::Bind)

@@ -30,7 +30,7 @@ pub(crate) fn end_failed(call: &Call<impl Socket, impl Host>, errno: Errno) {
     }
 }
 
-/// After an association was dissolved: the same, if the socket has an address of ours.
+/// After an association was dissolved: the same, if the socket has an address that a quiet bind chooses.
 pub(crate) fn end_dissolved(call: &Call<impl Socket, impl Host>) {
     if !call.host.is_confined()
         && let Some(policy) = call.host.latched()

@@ -66,7 +66,7 @@ impl Refusal {
         Self(errno)
     }
 
-    /// A bad descriptor is said to be one, as the kernel does before it looks at an address.
+    /// A bad descriptor is said to be one, as the kernel does before it reads an address.
     fn new(
         call: &Call<impl Socket, impl Host>,
         asked: SocketAddr,

@@ -1,4 +1,4 @@
-//! A call as the rules are asked about it.
+//! A call as a request to the rules.
 
 use core::net::SocketAddr;
 

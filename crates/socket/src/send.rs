@@ -24,7 +24,7 @@ use crate::source::{fail_from_address, keep, kernel_refuses};
 use crate::{confined, log, quiet, request};
 
 /// Whether a send may go to wherever it says, on whatever socket: nothing is assigned, or the
-/// datagram sockets are all bound, no rule asks for destinations, and streams are opened by
+/// datagram sockets are all bound, no rule depends on destinations, and streams are opened by
 /// connect(2).
 pub fn needs_no_check(host: &impl Host, flags: c_int) -> bool {
     let has_rules = |policy: &Policy<'_>| policy.has_rules(Chain::Connect);

@@ -117,7 +117,7 @@ impl Sockaddr {
     }
 
     /// Replaces the address; family, port and length stay, so IPv4 in a sockaddr_in6 is v4-mapped.
-    /// With `AF_UNSPEC` only 0.0.0.0 would do: it becomes the `AF_INET` that it stands for.
+    /// With `AF_UNSPEC` only 0.0.0.0 would do: it becomes the `AF_INET` that it means.
     pub fn set_address(&mut self, address: IpAddr) {
         match (self.family(), address) {
             (libc::AF_INET6, IpAddr::V4(v4)) => self.put(IN6_ADDR, v4.to_ipv6_mapped().octets()),
