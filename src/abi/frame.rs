@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, offset_of};
 
 use ipaddr_socket::sockaddr::Sockaddr;
-use ipaddr_socket::{After, Refusal};
+use ipaddr_socket::{After, Call, Host, Refusal, Socket};
 
 use crate::abi::next::Next;
 use crate::sys::errno::{Errno, ThreadErrno};
@@ -113,25 +113,21 @@ impl Frame {
     /// In `after`: does what is left to do, by one of the functions of that name in `ipaddr-socket`,
     /// and returns what the program gets, which is the next function's result unless the call is
     /// refused all the same.
-    pub fn finish(
+    // So that a hook with nothing left to do, a send most often, costs a comparison.
+    #[inline(always)]
+    pub fn finish<S: Socket, H: Host>(
         &self,
         result: isize,
-        finish: impl FnOnce(After, Result<(), Errno>) -> Result<(), Refusal>,
+        call: &Call<'_, S, H>,
+        finish: impl FnOnce(&Call<'_, S, H>, After, Result<(), Errno>) -> Result<(), Refusal>,
     ) -> isize {
         let failed = self.result(result) < 0;
-        if !self.after.is_due(failed) {
-            return result;
-        }
-        let errno = Errno::get();
-        match finish(self.after, if failed { Err(errno) } else { Ok(()) }) {
-            Ok(()) => {
-                errno.set();
-                result
-            }
-            Err(Refusal(errno)) => {
-                errno.set();
-                -1
-            }
+        if self.after.is_due(call.host, failed) {
+            let errno = Errno::get();
+            let refused = finish(call, self.after, if failed { Err(errno) } else { Ok(()) });
+            returned(result, errno, refused)
+        } else {
+            result
         }
     }
 
@@ -143,6 +139,21 @@ impl Frame {
     /// The result of a function that returns an int.
     pub const fn result(&self, register: isize) -> c_int {
         int(register.cast_unsigned())
+    }
+}
+
+/// What the program gets behind a call with this result and errno.
+#[cold]
+fn returned(result: isize, errno: Errno, refused: Result<(), Refusal>) -> isize {
+    match refused {
+        Ok(()) => {
+            errno.set();
+            result
+        }
+        Err(Refusal(errno)) => {
+            errno.set();
+            -1
+        }
     }
 }
 

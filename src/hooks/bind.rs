@@ -37,5 +37,5 @@ pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
         datagrams::note_bind_failed(&call);
     }
     datagrams::end_bind();
-    frame.finish(result, |after, result| bind::after(&call, after, result))
+    frame.finish(result, &call, bind::after)
 }

@@ -28,6 +28,5 @@ pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
 pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the contract of `Frame`; `before` has entered it.
     let frame = unsafe { &*frame };
-    let call = call("connect", frame.fd());
-    frame.finish(result, |after, result| connect::after(&call, after, result))
+    frame.finish(result, &call("connect", frame.fd()), connect::after)
 }

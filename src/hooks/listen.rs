@@ -30,6 +30,5 @@ pub unsafe extern "C" fn before(frame: *mut Frame) -> *const c_void {
 pub unsafe extern "C" fn after(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the contract of `Frame`; `before` has entered it.
     let frame = unsafe { &*frame };
-    let call = call("listen", frame.fd());
-    frame.finish(result, |after, result| listen::after(&call, after, result))
+    frame.finish(result, &call("listen", frame.fd()), listen::after)
 }

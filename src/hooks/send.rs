@@ -80,8 +80,7 @@ unsafe fn judge_sendto(frame: *mut Frame) -> *const c_void {
 pub unsafe extern "C" fn after_sendto(frame: *mut Frame, result: isize) -> isize {
     // SAFETY: the contract of `Frame`; `before_sendto` or `before_sendto_by_number` has entered it.
     let frame = unsafe { &*frame };
-    let call = call("sendto", frame.fd());
-    frame.finish(result, |after, result| connect::after(&call, after, result))
+    frame.finish(result, &call("sendto", frame.fd()), connect::after)
 }
 
 impl SendtoFrame {
@@ -134,8 +133,7 @@ pub unsafe extern "C" fn before_sendmsg(frame: *mut MessageFrame) -> *const c_vo
 pub unsafe extern "C" fn after_sendmsg(frame: *mut MessageFrame, result: isize) -> isize {
     // SAFETY: the contract of `Frame`; `before_sendmsg` has entered it.
     let frame = unsafe { &*frame.cast::<Frame>() };
-    let call = call("sendmsg", frame.fd());
-    frame.finish(result, |after, result| connect::after(&call, after, result))
+    frame.finish(result, &call("sendmsg", frame.fd()), connect::after)
 }
 
 /// sendmmsg(2): as sendmsg(2). The messages before one that is refused are sent, and their

@@ -2,6 +2,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use crate::host::{Host, Level};
+
 /// What is left to do after a call that was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
@@ -35,13 +37,13 @@ impl After {
     /// Whether there is anything to do behind a call that has failed, or hasn't. A cheap check for the
     /// caller, before it gets ready for the function of that name.
     #[inline]
-    #[must_use]
-    pub const fn is_due(&self, failed: bool) -> bool {
+    pub fn is_due(&self, host: &impl Host, failed: bool) -> bool {
         match self {
             Self::Nothing | Self::JudgePeer | Self::GiveSource(_) => false,
             Self::EndQuietBind { .. } => failed,
             Self::EndDissolved => !failed,
-            Self::LogBind { .. } | Self::CheckIpv6Only(_) => true,
+            Self::LogBind { .. } => failed || host.wants(Level::Info),
+            Self::CheckIpv6Only(_) => true,
         }
     }
 }

@@ -68,27 +68,24 @@ pub fn before(
 ///
 /// # Errors
 /// What the program gets instead, where the socket was bound and receives nothing.
-#[inline]
 pub fn after(
     call: &Call<impl Socket, impl Host>,
     after: After,
     result: Result<(), Errno>,
 ) -> Result<(), Refusal> {
-    let is_logged = result.is_err() || call.host.wants(Level::Info);
-    match after {
-        After::LogBind { asked, address } if is_logged => {
-            log_outcome(call, asked, address, result);
-        }
+    let (asked, address) = match after {
+        After::LogBind { asked, address } => (asked, address),
         After::CheckIpv6Only(port) => {
             if result.is_ok() {
                 ipv6_only::check(call, port)?;
             }
-            if is_logged {
-                let wildcard = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-                log_outcome(call, SocketAddr::new(wildcard, port), wildcard, result);
-            }
+            let wildcard = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+            (SocketAddr::new(wildcard, port), wildcard)
         }
-        _ => {}
+        _ => return Ok(()),
+    };
+    if result.is_err() || call.host.wants(Level::Info) {
+        log_outcome(call, asked, address, result);
     }
     Ok(())
 }

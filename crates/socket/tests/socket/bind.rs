@@ -15,7 +15,7 @@ fn bound(process: &Process, socket: &Real, asked: &str) -> Result<String, Refusa
     let mut address = sockaddr(asked);
     let after = bind::before(&call, &mut address)?;
     let result = socket.bind(&address);
-    if after.is_due(result.is_err()) {
+    if after.is_due(process, result.is_err()) {
         bind::after(&call, after, result)?;
     }
     result?;

@@ -15,7 +15,7 @@ fn connected(process: &Process, socket: &Real, remote: &str) -> Result<(), Refus
     let remote = sockaddr(remote);
     let after = connect::before(&call, &remote)?;
     let result = socket.connect(&remote);
-    if after.is_due(result.is_err()) {
+    if after.is_due(process, result.is_err()) {
         connect::after(&call, after, result)?;
     }
     Ok(result?)

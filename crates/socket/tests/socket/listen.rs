@@ -13,7 +13,7 @@ fn listens(process: &Process, socket: &Real) -> Result<(), Refusal> {
     let call = process.call("listen", socket);
     let after = listen::before(&call)?;
     let result = socket.listen();
-    if after.is_due(result.is_err()) {
+    if after.is_due(process, result.is_err()) {
         listen::after(&call, after, result)?;
     }
     Ok(result?)
