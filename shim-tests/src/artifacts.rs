@@ -1,4 +1,4 @@
-//! libipaddr.so and the programs of the C harness.
+//! libipaddr.so, ipaddr-guard and the programs of the C harness.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,18 +27,28 @@ pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| match env::var_os("IPADDR_LIBRARY") {
         Some(path) => fs::canonicalize(path).expect("IPADDR_LIBRARY names a file"),
-        None => build(),
+        None => build("ipaddr", "libipaddr.so"),
     })
 }
 
-fn build() -> PathBuf {
+/// The guard under test: `$IPADDR_GUARD`, or the release build, made now if need be.
+#[must_use]
+pub fn guard() -> &'static Path {
+    static GUARD: OnceLock<PathBuf> = OnceLock::new();
+    GUARD.get_or_init(|| match env::var_os("IPADDR_GUARD") {
+        Some(path) => fs::canonicalize(path).expect("IPADDR_GUARD names a file"),
+        None => build("ipaddr-guard", "ipaddr-guard"),
+    })
+}
+
+fn build(package: &str, file: &str) -> PathBuf {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--package", "ipaddr"])
+        .args(["build", "--quiet", "--release", "--package", package])
         .current_dir(workspace())
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "libipaddr.so does not build");
+    assert!(status.success(), "{file} does not build");
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace().join("target"), |dir| workspace().join(dir));
-    target.join("release/libipaddr.so")
+    target.join("release").join(file)
 }

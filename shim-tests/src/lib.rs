@@ -34,7 +34,7 @@ pub mod shim;
 pub mod skip;
 pub mod uncovered;
 
-pub use artifacts::{harness, library};
+pub use artifacts::{guard, harness, library};
 pub use cgroup::Cgroup;
 pub use netns::Netns;
 pub use policy_dir::PolicyDir;

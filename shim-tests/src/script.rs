@@ -14,6 +14,7 @@ pub fn passes(path: &str) {
     let output = Command::new("sh")
         .arg(artifacts::workspace().join(path))
         .arg(artifacts::library())
+        .env("IPADDR_GUARD", artifacts::guard())
         .stdin(Stdio::null())
         .output()
         .expect("sh runs");

@@ -1,4 +1,4 @@
-//! A program under the library.
+//! A program under the library, or under the guard: the same tests run under both.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -7,11 +7,37 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::{Cgroup, Netns, artifacts};
 
-/// How a program is run: under the library, with an empty environment but for what is said here.
+/// What holds a program to its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrontEnd {
+    /// libipaddr.so, preloaded.
+    Library,
+    /// ipaddr-guard, around it.
+    Guard,
+}
+
+impl FrontEnd {
+    /// `$IPADDR_TEST_FRONT_END`: `guard`, or the library without it.
+    ///
+    /// # Panics
+    /// It has another value.
+    #[must_use]
+    pub fn of_tests() -> Self {
+        match std::env::var("IPADDR_TEST_FRONT_END").as_deref() {
+            Err(_) | Ok("") => Self::Library,
+            Ok("guard") => Self::Guard,
+            Ok(other) => panic!("IPADDR_TEST_FRONT_END={other}: expected guard, or nothing"),
+        }
+    }
+}
+
+/// How a program is run: under the library, or with `IPADDR_TEST_FRONT_END=guard` under the guard,
+/// with an empty environment but for what is said here.
 #[derive(Clone, Default)]
 pub struct Shim {
     variables: Vec<(String, String)>,
     preload: Vec<PathBuf>,
+    is_guarded: bool,
     cgroup: Option<PathBuf>,
     netns: Option<String>,
     prefix: Vec<String>,
@@ -70,14 +96,20 @@ impl Run {
 }
 
 impl Shim {
-    /// Under the library, nothing assigned; there is no policy directory either.
+    /// Nothing assigned; there is no policy directory either.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            preload: vec![artifacts::library().to_owned()],
-            ..Self::without()
-        }
-        .var("IPADDR_POLICY_DIR", "/nonexistent/ipaddr")
+        let front_end = match FrontEnd::of_tests() {
+            FrontEnd::Library => Self {
+                preload: vec![artifacts::library().to_owned()],
+                ..Self::without()
+            },
+            FrontEnd::Guard => Self {
+                is_guarded: true,
+                ..Self::without()
+            },
+        };
+        front_end.var("IPADDR_POLICY_DIR", "/nonexistent/ipaddr")
     }
 
     /// Without the library: what the kernel does by itself.
@@ -181,6 +213,10 @@ impl Shim {
         let preload = format!("LD_PRELOAD={}", preload.collect::<Vec<_>>().join(":"));
         if !self.preload.is_empty() {
             words.extend(["env", &preload].map(OsStr::new));
+        }
+        if self.is_guarded {
+            words.push(artifacts::guard().as_os_str());
+            words.extend(["--allow-unassigned", "--"].map(OsStr::new));
         }
         words.extend(self.preloaded_prefix.iter().map(OsStr::new));
         words.push(program.as_ref());

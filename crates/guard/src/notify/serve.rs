@@ -1,0 +1,106 @@
+//! The loop: one thread takes calls and answers them, and never blocks. What would take long it hands
+//! to the pool.
+
+use std::sync::Arc;
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::call::Call;
+use super::listener::Listener;
+use super::patience::Patience;
+use super::pool::Pool;
+use crate::calls::{Judge, Outcome};
+use crate::notify::answer::Answer;
+use crate::target::threads::Threads;
+use crate::tree::Tree;
+
+/// How many descriptors of threads are kept at most: a part of what the process may have.
+const KEPT: usize = 4096;
+
+/// A thread of the supervisor that answers calls.
+struct Worker {
+    tree: Arc<Tree>,
+    listener: Arc<Listener>,
+    threads: Threads,
+}
+
+impl Worker {
+    fn new(tree: &Arc<Tree>, listener: &Arc<Listener>, kept: usize) -> Self {
+        Self {
+            tree: Arc::clone(tree),
+            listener: Arc::clone(listener),
+            threads: Threads::new(Arc::clone(&tree.processes), kept),
+        }
+    }
+
+    fn judge(&mut self, call: &Call, patience: &Patience, may_read_files: bool) -> Outcome {
+        let mut judge = Judge {
+            tree: &self.tree,
+            threads: &mut self.threads,
+            listener: &self.listener,
+            patience,
+            may_read_files,
+        };
+        judge.judge(call)
+    }
+
+    fn answer(&self, call: &Call, answer: Answer) {
+        self.listener.answer(call, answer);
+    }
+}
+
+/// Answers calls until no process is left to make one. Then the calling thread waits for the end of
+/// its process, which is another thread's to bring about.
+///
+/// # Errors
+/// Those of timer_create(2), and of ioctl(2) on the listener.
+pub fn serve(tree: &Arc<Tree>, listener: &Arc<Listener>) -> Result<(), Errno> {
+    let kept = raise_limit().min(KEPT);
+    let patience = Patience::of_this_thread()?;
+    let (pool_tree, pool_listener) = (Arc::clone(tree), Arc::clone(listener));
+    let pool = Pool::start(move || slow_worker(&pool_tree, &pool_listener, kept / 8));
+    let mut worker = Worker::new(tree, listener, kept);
+    while let Some(call) = listener.receive()? {
+        match worker.judge(&call, &patience, false) {
+            Outcome::Answer(answer) => worker.answer(&call, answer),
+            Outcome::Later => {
+                if pool.submit(call).is_err() {
+                    tree.log
+                        .error(call.tid, "a call is refused: EPERM, too many calls wait");
+                    worker.answer(&call, Answer::REFUSED);
+                }
+            }
+        }
+    }
+    loop {
+        thread::park();
+    }
+}
+
+/// What a thread of the pool, the calling one, does with a call.
+fn slow_worker(
+    tree: &Arc<Tree>,
+    listener: &Arc<Listener>,
+    kept: usize,
+) -> impl FnMut(Call) + use<> {
+    let mut worker = Worker::new(tree, listener, kept);
+    let patience = Patience::of_this_thread();
+    move |call| {
+        let outcome = patience.as_ref().map(|it| worker.judge(&call, it, true));
+        match outcome {
+            Ok(Outcome::Answer(answer)) => worker.answer(&call, answer),
+            Ok(Outcome::Later) | Err(_) => worker.answer(&call, Answer::REFUSED),
+        }
+    }
+}
+
+/// Allows the process as many descriptors as it may have, and returns half of that: what may be kept.
+fn raise_limit() -> usize {
+    let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return 256;
+    };
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    usize::try_from(most / 2).unwrap_or(usize::MAX)
+}

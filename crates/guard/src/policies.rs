@@ -1,0 +1,227 @@
+//! The policies of the guarded tree: one latch for all of it, and what narrows it for processes in
+//! other cgroups.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::OnceLock;
+
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::level_files::Disk;
+use ipaddr_host::process::Process;
+use ipaddr_host::reader::{Reader, UnusablePolicy};
+use ipaddr_policy::family::PerFamily;
+use ipaddr_policy::latch::Latch;
+use ipaddr_policy::levels::{self, Given, Kind};
+use ipaddr_policy::rules::Chain;
+use ipaddr_policy::text::{Sink, Text};
+use ipaddr_policy::{Assignment, Policy};
+use libc::pid_t;
+use parking_lot::Mutex;
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// A policy that is never given back: a process has it for life.
+pub type Latched = &'static Policy<'static>;
+
+/// A policy that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// The first mistake in it.
+    Mistake(UnusablePolicy),
+    /// The cgroup can't be told.
+    NoCgroup(String),
+    /// It has rules for peers.
+    RulesForPeers,
+}
+
+impl From<UnusablePolicy> for Unusable {
+    fn from(error: UnusablePolicy) -> Self {
+        Self::Mistake(error)
+    }
+}
+
+impl fmt::Display for Unusable {
+    /// `PLACE: what is wrong: expected …`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistake(error) => error.fmt(f),
+            Self::NoCgroup(why) => f.write_str(why),
+            Self::RulesForPeers => f.write_str(
+                "ipaddr.rules: has rules of ACCEPT, which ipaddr-guard can't apply yet: expected \
+                 rules of BIND and CONNECT only, or the library (run-restricted.sh without --guard)",
+            ),
+        }
+    }
+}
+
+/// The policies of the guarded tree.
+#[derive(Debug)]
+pub struct Policies {
+    settings: Settings,
+    /// The cgroup that the guard was started in; none where there is no policy directory.
+    own_cgroup: Option<CgroupPath>,
+    /// The policy of the tree, and its text. Set once.
+    tree: OnceLock<(Latched, Vec<u8>)>,
+    /// What processes in other cgroups have, as long as the tree has a policy.
+    others: Mutex<HashMap<CgroupPath, Latched>>,
+}
+
+impl Policies {
+    /// Takes the first look.
+    ///
+    /// # Errors
+    /// The policy can't be used, or nothing is assigned and something has to be.
+    pub fn start(settings: Settings) -> Result<Self, Failure> {
+        let refused = |unusable| Failure::Refused(explained(&unusable));
+        let own_cgroup = cgroup_of(Process::current(), &settings).map_err(refused)?;
+        let policies = Self {
+            settings,
+            own_cgroup,
+            tree: OnceLock::new(),
+            others: Mutex::default(),
+        };
+        policies.of_tree().map_err(refused)?;
+        Ok(policies)
+    }
+
+    /// What it was told.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether peers have to be judged, by what is known before the filter is made.
+    pub fn has_rules_for_peers(&self) -> bool {
+        self.tree
+            .get()
+            .is_some_and(|(policy, _)| policy.has_rules(Chain::Accept))
+    }
+
+    /// The policy of a process, read from files if need be: it may take long.
+    ///
+    /// # Errors
+    /// There is one that can't be used.
+    pub fn read(&self, pid: pid_t) -> Result<Option<Latched>, Unusable> {
+        let cgroup = self.cgroup(pid)?;
+        if cgroup == self.own_cgroup {
+            return self.of_tree();
+        }
+        if let Some(known) = self.known_for(cgroup.as_ref()) {
+            return Ok(Some(known));
+        }
+        // What the tree has holds the guard's own lists already. Without it there are none.
+        let latch = self.tree.get().map(|(_, text)| text.as_slice());
+        let policy = self.read_for(cgroup.as_ref(), latch, PerFamily::default())?;
+        if let (Some(policy), Some(cgroup), Some(_)) = (policy, cgroup, latch) {
+            self.others.lock().insert(cgroup, policy);
+        }
+        Ok(policy)
+    }
+
+    /// The policy of a process if no file has to be read for it but `/proc/PID/cgroup`.
+    pub fn known(&self, pid: pid_t) -> Option<Latched> {
+        let (policy, _) = self.tree.get()?;
+        match self.cgroup(pid).ok()? {
+            cgroup if cgroup == self.own_cgroup => Some(policy),
+            cgroup => self.known_for(cgroup.as_ref()),
+        }
+    }
+
+    fn known_for(&self, cgroup: Option<&CgroupPath>) -> Option<Latched> {
+        self.others.lock().get(cgroup?).copied()
+    }
+
+    fn cgroup(&self, pid: pid_t) -> Result<Option<CgroupPath>, Unusable> {
+        let process = Process {
+            pid: pid.cast_unsigned(),
+        };
+        cgroup_of(process, &self.settings)
+    }
+
+    fn of_tree(&self) -> Result<Option<Latched>, Unusable> {
+        if let Some((policy, _)) = self.tree.get() {
+            return Ok(Some(policy));
+        }
+        let latch = self.settings.latch.as_deref();
+        let lists = PerFamily {
+            ipv4: self.settings.ipv4.as_deref(),
+            ipv6: self.settings.ipv6.as_deref(),
+        };
+        let Some(policy) = self.read_for(self.own_cgroup.as_ref(), latch, lists)? else {
+            return Ok(None);
+        };
+        let mut text = Bytes(Vec::new());
+        Latch(policy).write(&mut text);
+        // Another thread may have been faster.
+        Ok(Some(self.tree.get_or_init(|| (policy, text.0)).0))
+    }
+
+    fn read_for(
+        &self,
+        cgroup: Option<&CgroupPath>,
+        latch: Option<&[u8]>,
+        lists: PerFamily<Option<&[u8]>>,
+    ) -> Result<Option<Latched>, Unusable> {
+        let settings = &self.settings;
+        let given = Given {
+            latch,
+            lists,
+            require: settings.is_required.then_some(b"1"),
+            ..cgroup.map_or_else(Given::default, |cgroup| cgroup.given(&settings.directory))
+        };
+        let assigns = Reader::default().read(&given, &mut Disk::default(), |policy, _| {
+            !policy.is_unassigned()
+        })?;
+        if !assigns {
+            return Ok(None);
+        }
+        let policy = keep(&given)?;
+        if policy.has_rules(Chain::Accept) {
+            return Err(Unusable::RulesForPeers);
+        }
+        Ok(Some(policy))
+    }
+}
+
+/// Reads a policy into memory that is never given back.
+fn keep(given: &Given<'_>) -> Result<Latched, Unusable> {
+    let reader: &'static mut Reader = Box::leak(Box::default());
+    let policy = Box::leak(Box::new(Policy::UNASSIGNED));
+    let mut level = Box::new(Assignment::UNASSIGNED);
+    let mut files = Disk::default();
+    let levels = levels::read(given, &mut files, &mut level, policy, reader.builder())
+        .map_err(|error| Box::new(error.map(<[u8]>::to_vec)))?;
+    policy.rules = levels.rules.map(|rules| &*Box::leak(Box::new(rules)));
+    Ok(policy)
+}
+
+/// The cgroup of a process; none where there is no policy directory, which makes it of no account.
+fn cgroup_of(process: Process, settings: &Settings) -> Result<Option<CgroupPath>, Unusable> {
+    match settings.directory.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => process
+            .cgroup(settings.controller.as_deref())
+            .map(Some)
+            .map_err(|error| Unusable::NoCgroup(error.to_string())),
+    }
+}
+
+/// With what can be done where nothing is assigned.
+fn explained(unusable: &Unusable) -> String {
+    let hint = match unusable {
+        Unusable::Mistake(error) if matches!(error.kind, Kind::NothingAssigned { .. }) => {
+            " (set by --ip and --ip6; with --allow-unassigned it runs unrestricted)"
+        }
+        _ => "",
+    };
+    format!("{unusable}{hint}")
+}
+
+struct Bytes(Vec<u8>);
+
+impl Sink for Bytes {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}

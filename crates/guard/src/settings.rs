@@ -1,0 +1,83 @@
+//! What the guard is told, by its command line and by the environment that the library reads too.
+
+use std::env;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use ipaddr_host::settings;
+use ipaddr_policy::levels::is_required;
+use ipaddr_socket::host::Level;
+
+use crate::cli::{Cli, ipv6_by_default};
+use crate::failure::Failure;
+use crate::log;
+
+/// What the guard is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The policy directory, an absolute path.
+    pub directory: PathBuf,
+    /// The controller of the cgroup v1 hierarchy that decides.
+    pub controller: Option<Vec<u8>>,
+    /// `--ip` or `$IPADDR_IPV4`: the list of the innermost level.
+    pub ipv4: Option<Vec<u8>>,
+    /// `--ip6` or `$IPADDR_IPV6`
+    pub ipv6: Option<Vec<u8>>,
+    /// `$IPADDR_LATCH`: what the caller has by the library.
+    pub latch: Option<Vec<u8>>,
+    /// Whether something has to be assigned.
+    pub is_required: bool,
+    /// How much the log says.
+    pub level: Level,
+    /// Where it goes; stderr without one.
+    pub log_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// # Errors
+    /// The policy directory or the log's file is no absolute path.
+    pub fn new(cli: &Cli) -> Result<Self, Failure> {
+        let variable = |name: &str| env::var_os(name).map(OsStringExt::into_vec);
+        let directory = settings::policy_directory(cli.policy.as_deref())
+            .map_err(|error| Failure::Refused(error.to_string()))?;
+        let given = |option: &Option<String>| option.clone().map(String::into_bytes);
+        let ipv4 = given(&cli.ip);
+        let ipv6 = match cli.ip6.as_deref() {
+            Some("any") => None,
+            Some(list) => Some(list.into()),
+            None => variable("IPADDR_IPV6").or_else(|| ipv6_by_default(cli.ip.as_deref())),
+        };
+        Ok(Self {
+            directory,
+            controller: settings::cgroup_controller(),
+            ipv4: ipv4.or_else(|| variable("IPADDR_IPV4")),
+            ipv6,
+            latch: variable("IPADDR_LATCH"),
+            is_required: !cli.allow_unassigned
+                || variable("IPADDR_REQUIRE").is_some_and(|text| is_required(&text)),
+            level: cli.log.unwrap_or_else(level_of_environment),
+            log_file: log_file()?,
+        })
+    }
+}
+
+fn level_of_environment() -> Level {
+    env::var("IPADDR_LOG")
+        .ok()
+        .and_then(|word| log::level(&word))
+        .unwrap_or(Level::Error)
+}
+
+/// `$IPADDR_LOG_FILE`
+fn log_file() -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = env::var_os("IPADDR_LOG_FILE").map(PathBuf::from) else {
+        return Ok(None);
+    };
+    if path.as_os_str().as_bytes().starts_with(b"/") {
+        Ok(Some(path))
+    } else {
+        Err(Failure::Refused(format!(
+            "IPADDR_LOG_FILE: {path:?}: expected an absolute path"
+        )))
+    }
+}
