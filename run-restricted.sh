@@ -125,6 +125,8 @@ Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned a
   --cgroup PATH   join this cgroup (/web/a), which has to be there; needs root or a delegated cgroup
   --create-cgroup PATH
                   the same, but make it first if it isn't there
+  --guard         run COMMAND under ipaddr-guard instead of the library: static and Go programs too,
+                  and whatever it starts
   --log LEVEL     off, error, info or debug; sets IPADDR_LOG
   --allow-unassigned
                   run COMMAND even if nothing is assigned (otherwise IPADDR_REQUIRE=1 is set, unless
@@ -135,6 +137,7 @@ Runs COMMAND under libipaddr.so, so that it uses the IP address it is assigned a
 
 What isn't given is taken from the environment. An LD_PRELOAD that is there is kept.
 RUN_RESTRICTED_LIBRARY is the path of the library; without it the wrapper searches for one.
+RUN_RESTRICTED_GUARD is likewise the path of ipaddr-guard, for --guard.
 
 Sourced, it takes everything from the environment (IPADDR_*, RUN_RESTRICTED_LIBRARY) and nothing
 from the arguments of the calling script, sets LD_PRELOAD and what belongs to it in the calling
@@ -192,7 +195,7 @@ plan() {
     mode='command'
     words=$#
     ip='' ip6='' policy='' cgroup='' create='' log='' force='' unassigned='' exported='' again='' undo=''
-    procs='' made='' depth=0
+    procs='' made='' depth=0 guard=''
     if [ "${1-}" = --lines-for-a-calling-shell ]; then
         mode=source
         exported=$2
@@ -212,12 +215,18 @@ plan() {
     [ -z "$policy" ] || absolute_policy
     settle_ipv6
     settle_require
-    find_library
-    compose_preload
-    [ "$mode" = source ] || check_command "$@"
+    if [ -n "$guard" ]; then
+        find_guard
+        preload=${LD_PRELOAD-}
+    else
+        find_library
+        compose_preload
+        [ "$mode" = source ] || check_command "$@"
+    fi
     enter_cgroup
     print_lines
     [ "$mode" = source ] || echo "shift $((words - $#))"
+    [ -z "$guard" ] || printf 'set -- %s%s -- "$@"\n' "$(quote "$guard")" "${unassigned:+ --allow-unassigned}"
 }
 
 # Sets $left: how many words are no options; and $answer, if an option only prints something.
@@ -229,6 +238,7 @@ parse_options() {
         --version) answer=version ;;
         --force) force=yes unassigned=yes ;;
         --allow-unassigned) unassigned=yes ;;
+        --guard) guard=yes ;;
         --ip=* | --ip6=* | --policy=* | --cgroup=* | --create-cgroup=* | --log=*)
             take_option "${1%%=*}" "${1#*=}"
             ;;
@@ -342,28 +352,66 @@ find_library() {
 
 # In a source tree $library is built, if it isn't there or is older than the sources.
 build_library() {
-    lacks="there is no $library"
-    if [ -f "$library" ]; then
+    instead='the path of a library in RUN_RESTRICTED_LIBRARY'
+    build "$library" ipaddr "$here/src" "$here/crates/policy/src" "$here/crates/socket/src" \
+        "$here/build.rs"
+}
+
+# build FILE PACKAGE SOURCE…
+build() {
+    product=$1
+    package=$2
+    shift 2
+    lacks="there is no $product"
+    if [ -f "$product" ]; then
         need find
-        newer=$(find "$here/src" "$here/crates/policy/src" "$here/crates/socket/src" \
-            "$here/build.rs" -name '*.rs' -newer "$library") ||
-            fail 125 "it is unknown whether $library is older than the sources: find has failed"
+        newer=$(find "$@" -name '*.rs' -newer "$product") ||
+            fail 125 "it is unknown whether $product is older than the sources: find has failed"
         [ -n "$newer" ] || return 0
-        lacks="$library is older than ${newer%%"
+        lacks="$product is older than ${newer%%"
 "*}"
     fi
     [ "$mode" = command ] ||
-        fail 125 "$lacks: expected it built, by cargo build --release -p ipaddr"
+        fail 125 "$lacks: expected it built, by cargo build --release -p $package"
     command -v cargo >/dev/null ||
-        fail 125 "$lacks, and there is no cargo in PATH to build it: expected cargo, or the path of a library in RUN_RESTRICTED_LIBRARY"
+        fail 125 "$lacks, and there is no cargo in PATH to build it: expected cargo, or $instead"
     (
         cd -- "$here" &&
-            env -u CARGO_BUILD_TARGET cargo build --release -p ipaddr --target-dir target &&
-            [ -f "$library" ]
+            env -u CARGO_BUILD_TARGET cargo build --release -p "$package" --target-dir target &&
+            [ -f "$product" ]
     ) </dev/null >&2 ||
-        fail 125 "$library could not be built: expected cargo build --release -p ipaddr to make it"
+        fail 125 "$product could not be built: expected cargo build --release -p $package to make it"
     # Where cargo found nothing to do, so that it isn't called each time.
-    touch -- "$library" 2>/dev/null || :
+    touch -- "$product" 2>/dev/null || :
+}
+
+# Sets $guard: the path of ipaddr-guard, found as the library is.
+find_guard() {
+    here=$(own_file) || fail 125 "$0: readlink -f can't tell where it is"
+    here=${here%/*}
+    if [ -n "${RUN_RESTRICTED_GUARD+set}" ]; then
+        guard=$RUN_RESTRICTED_GUARD
+        case $guard in
+        /*) ;;
+        *) fail 125 "RUN_RESTRICTED_GUARD=$guard: expected an absolute path" ;;
+        esac
+        [ -f "$guard" ] || fail 125 "RUN_RESTRICTED_GUARD=$guard: expected a file"
+        return
+    fi
+    guard=$here/ipaddr-guard
+    [ ! -f "$guard" ] || return 0
+    guard=$here/target/release/ipaddr-guard
+    if [ -f "$here/Cargo.toml" ] && [ -f "$here/crates/guard/Cargo.toml" ]; then
+        instead='the path of ipaddr-guard in RUN_RESTRICTED_GUARD'
+        build "$guard" ipaddr-guard "$here/crates/guard/src" "$here/crates/host/src" \
+            "$here/crates/policy/src" "$here/crates/socket/src"
+        return
+    fi
+    for guard in "$guard" "$here/../bin/ipaddr-guard" /usr/local/bin/ipaddr-guard \
+        /usr/bin/ipaddr-guard; do
+        [ ! -f "$guard" ] || return 0
+    done
+    fail 125 "there is no ipaddr-guard: expected one in $here, /usr/local/bin or /usr/bin, or its path in RUN_RESTRICTED_GUARD"
 }
 
 # Prints the versions; the library carries its own as text.
@@ -473,6 +521,7 @@ covered() {
 uncovered() {
     hint='--force runs it without'
     case $2 in
+    *'statically linked'* | *'Go program'*) hint="--guard covers it; $hint" ;;
     *set-uid*) hint="expected the program that it is to start, as in sudo run-restricted.sh --ip ADDR -- COMMAND; $hint" ;;
     esac
     fail 126 "$1 is not covered by LD_PRELOAD: $2 ($hint)"
@@ -588,7 +637,11 @@ enter_cgroup() {
         # shellcheck disable=SC2016 # for the inner shell
         reason=$(sh -c 'env echo "$$" >"$0"' "$procs" 2>&1) || no_cgroup "it can't be joined: $reason"
     fi
-    probe
+    if [ -n "$guard" ]; then
+        probe_guard
+    else
+        probe
+    fi
     [ -z "$procs" ] || env echo "$$" >"$procs" || no_cgroup "it can't be joined"
 }
 
@@ -698,6 +751,21 @@ not_loaded() {
 not_under_library() {
     unmake_cgroup
     fail 125 "${cgroup:+$option $cgroup: }sh can't be run under $library: $said"
+}
+
+# As probe, of the guard: it reads the policy itself.
+probe_guard() {
+    # shellcheck disable=SC2016 # for the inner shell
+    said=$(sh -c '[ -z "$0" ] || env echo "$$" >"$0" || exit; exec "$@"' "$procs" \
+        env IPADDR_LOG=error ${ip:+"IPADDR_IPV4=$ip"} ${ip6:+"IPADDR_IPV6=$ip6"} \
+        ${policy:+"IPADDR_POLICY_DIR=$policy"} \
+        "$guard" ${unassigned:+--allow-unassigned} -- true 2>&1 </dev/null) && return
+    unmake_cgroup
+    fail 125 "$(printf '%s\n' "$said" | sed '
+        s/^ipaddr-guard: //
+        '"${ip:+s/^IPADDR_IPV4:/--ip:/}"'
+        '"${ip6:+s/^IPADDR_IPV6:/--ip6:/}"'
+        s/^IPADDR_REQUIRE: //')"
 }
 
 # The library says at load what is wrong with the policy, and in the same way that nothing is

@@ -48,6 +48,7 @@ fi
 library=$2
 work=$3
 unified=$4
+guard=${IPADDR_GUARD:-$root/target/release/ipaddr-guard}
 for variable in LD_PRELOAD $(env | sed -n 's/^\(IPADDR_[A-Za-z0-9_]*\)=.*/\1/p'); do
     unset "$variable"
 done
@@ -68,7 +69,8 @@ rm -rf /etc/ld.so.preload /etc/ipaddr
 # A tree as the source's, with the library built.
 tree=$work/tree
 mkdir -p "$tree/target/release" && cp "$root/run-restricted.sh" "$tree/" &&
-    cp "$library" "$tree/target/release/libipaddr.so" && cd "$tree" || exit 1
+    cp "$library" "$tree/target/release/libipaddr.so" &&
+    cp "$guard" "$tree/target/release/ipaddr-guard" && cd "$tree" || exit 1
 
 readme=$root/README.md
 deployment=$root/docs/deployment.md
@@ -138,6 +140,7 @@ serves './run-restricted.sh --create-cgroup /web/b -- redis-server' 6379 10.0.0.
 
 cp -a /etc/ipaddr /srv/ipaddr && rm -r /etc/ipaddr
 serves './run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080' 8080 127.0.0.2
+succeeds './run-restricted.sh --guard --ip 127.0.0.2 -- busybox true'
 serves './run-restricted.sh --policy /srv/ipaddr --cgroup /web/a -- nginx' 80 10.0.0.5
 line='./run-restricted.sh --ip 10.0.0.5 --ip6 none --log info -- curl http://10.0.0.6/'
 documented "$line"
@@ -164,9 +167,9 @@ ctl=$root/target/release/ipaddrctl
 [ ! -x "$ctl" ] || cp "$ctl" target/release/
 succeeds 'install -m 755 target/release/libipaddr.so run-restricted.sh /usr/local/lib/'
 if [ -x "$ctl" ]; then
-    succeeds 'install -m 755 target/release/ipaddrctl /usr/local/bin/'
+    succeeds 'install -m 755 target/release/ipaddrctl target/release/ipaddr-guard /usr/local/bin/'
 else
-    documented 'install -m 755 target/release/ipaddrctl /usr/local/bin/'
+    documented 'install -m 755 target/release/ipaddrctl target/release/ipaddr-guard /usr/local/bin/'
     skip 'ipaddrctl' 'it is not built'
 fi
 

@@ -7,6 +7,7 @@ set -u
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit
 root=${here%/shim-tests/tests/wrapper}
 library=${1:-$root/target/release/libipaddr.so}
+guard=${IPADDR_GUARD:-$root/target/release/ipaddr-guard}
 # shellcheck source=shim-tests/tests/checks.sh
 . "$root/shim-tests/tests/checks.sh"
 
@@ -60,7 +61,7 @@ export PATH="$PATH:/usr/sbin:/sbin"
 
 for shell in dash bash 'busybox sh'; do
     have "${shell%% *}" 'every test' || continue
-    for part in command called options tools covered library cgroup sourced; do
+    for part in command called options tools covered guard library cgroup sourced; do
         # shellcheck source=/dev/null
         . "$here/$part.sh"
     done
