@@ -1,9 +1,12 @@
 //! `ipaddrctl remove`
 
+mod losses;
+
 use std::io::Write;
 use std::path::Path;
 
 use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::library::{self, Library};
 use ipaddr_host::process::Process;
 use ipaddr_host::settings;
 use ipaddr_policy::levels::FileName;
@@ -19,8 +22,7 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
     let own = cgroup.directory_in(&directory);
     let there = FileName::ALL
         .into_iter()
-        .map(|name| own.join(name.as_str()))
-        .filter(|path| path.symlink_metadata().is_ok());
+        .filter(|name| own.join(name.as_str()).symlink_metadata().is_ok());
     let there: Vec<_> = there.collect();
     let mut out = anstream::stdout().lock();
     if there.is_empty() {
@@ -29,14 +31,21 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
             own.display()
         )));
     }
-    if yes {
-        Store::open(&directory, false)?.remove(cgroup)?;
+    // Nobody else changes what is said here.
+    let store = yes.then(|| Store::open(&directory, false)).transpose()?;
+    let losses = losses::of_removal(&directory, cgroup, &there);
+    if let Some(store) = store {
+        store.remove(cgroup)?;
     }
-    for path in there {
+    for name in there {
         let what = if yes { "removed" } else { "would remove" };
-        writeln!(out, "{what} {}", path.display())?;
+        writeln!(out, "{what} {}", own.join(name.as_str()).display())?;
     }
-    match running(cgroup)? {
+    for loss in losses {
+        writeln!(out, "{loss}")?;
+    }
+    let Running { latched, unknown } = running(cgroup)?;
+    match latched {
         0 => {}
         1 => writeln!(
             out,
@@ -47,6 +56,12 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
             "{count} processes are running in {cgroup}: they keep what they have latched"
         )?,
     }
+    if unknown > 0 {
+        writeln!(
+            out,
+            "What others have latched is unknown: {unknown} in {cgroup} can't be inspected"
+        )?;
+    }
     if yes {
         return Ok(Outcome::Fine);
     }
@@ -54,13 +69,30 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
     Ok(Outcome::Found)
 }
 
-/// How many processes are in a cgroup or in one inside it.
-fn running(cgroup: &CgroupPath) -> Result<usize, Failure> {
+/// The processes in a cgroup and in the cgroups inside it, counted.
+struct Running {
+    /// Those that have latched something.
+    latched: usize,
+    /// Those of which that is unknown.
+    unknown: usize,
+}
+
+fn running(cgroup: &CgroupPath) -> Result<Running, Failure> {
     let controller = settings::cgroup_controller();
-    let processes = Process::all()?;
-    let is_in = |process: &Process| {
-        let own = process.cgroup(controller.as_deref());
-        own.is_ok_and(|own| cgroup.holds(&own)) && process.runs_a_program()
+    let mut found = Running {
+        latched: 0,
+        unknown: 0,
     };
-    Ok(processes.iter().filter(|process| is_in(process)).count())
+    for process in Process::all()? {
+        let own = process.cgroup(controller.as_deref());
+        if !own.is_ok_and(|own| cgroup.holds(&own)) || !process.runs_a_program() {
+            continue;
+        }
+        match library::inspect(process).library {
+            Library::Latched(_) => found.latched += 1,
+            Library::Hidden(_) | Library::Unknown(_) => found.unknown += 1,
+            Library::Free | Library::NotLoaded => {}
+        }
+    }
+    Ok(found)
 }
