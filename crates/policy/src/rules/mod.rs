@@ -3,17 +3,17 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`chain`] | what a rule is for, what it is compared with, and what it can say |
-//! | [`parse`] | the text of a file: its lines |
-//! | [`options`] | a line that is a rule: its options |
-//! | [`reader`] | what is known of a file while it is read |
-//! | [`words`] | a line, cut into words |
+//! | `parse` | the text of a file: its lines |
+//! | `options` | a line that is a rule: its options |
+//! | `reader` | what is known of a file while it is read |
+//! | `words` | a line, cut into words |
 //! | [`error`] | a file that can't be used |
 //! | [`builder`] | keeps what has been read |
 //! | [`rule`] | one rule: what it matches, and what becomes of that |
 //! | [`set`] | the rules of all files, and what they decide |
 //! | [`index`] | finds the rules that may match without iterating over all |
 //! | [`memory`] | where rules are kept |
-//! | [`span`] | a part of one of the arrays there |
+//! | `span` | a part of one of the arrays there |
 //!
 //! ```text
 //! -A BIND -p tcp --sport 8000:8999 -j ACCEPT
