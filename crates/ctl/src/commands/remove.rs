@@ -56,11 +56,16 @@ pub fn run(policy: Option<&Path>, cgroup: CgroupPath, yes: bool) -> Result<Outco
             "{count} processes are running in {cgroup}: they keep what they have latched"
         )?,
     }
-    if unknown > 0 {
-        writeln!(
+    match unknown {
+        0 => {}
+        1 => writeln!(
             out,
-            "What others have latched is unknown: {unknown} in {cgroup} can't be inspected"
-        )?;
+            "1 process in {cgroup} can't be inspected: what it has latched is unknown"
+        )?,
+        count => writeln!(
+            out,
+            "{count} processes in {cgroup} can't be inspected: what they have latched is unknown"
+        )?,
     }
     if yes {
         return Ok(Outcome::Fine);
