@@ -91,11 +91,13 @@ static inline int open_socket(const char *kind)
 		six = *family == '6';
 		only = strcmp(family, "6only") == 0;
 		protocol = six ? kinds[i].ipv6 : kinds[i].ipv4;
-		if (protocol == IPPROTO_MPTCP)
+		if (protocol == IPPROTO_MPTCP) {
 			fd = (int)raw_call(SYS_socket, six ? AF_INET6 : AF_INET, kinds[i].type,
 					   protocol);
-		else
+			errno = -fd;
+		} else {
 			fd = socket(six ? AF_INET6 : AF_INET, kinds[i].type, protocol);
+		}
 		if (fd < 0)
 			die("socket");
 		if (six && kinds[i].type != SOCK_RAW &&

@@ -70,6 +70,12 @@ test_musl() {
         --test coverage
 }
 
+# What becomes of each call, under the guard in the place of the library.
+test_guard() {
+    IPADDR_TEST_FRONT_END=guard cargo test -p shim-tests --no-fail-fast --test bind_table \
+        --test connect_table --test hooks --test rules --test ephemeral_ports
+}
+
 # A real program of that libc.
 test_busybox() {
     said=$(shim-tests/suites/busybox-musl.sh)
@@ -125,6 +131,7 @@ step 'cargo clippy' check_lints
 step 'shellcheck' check_shell
 step 'cargo test' cargo test --workspace --no-fail-fast
 step 'cargo test, in musl processes' test_musl
+step 'cargo test, under the guard' test_guard
 step 'busybox of musl' test_busybox
 print_skips
 print_failures

@@ -40,4 +40,4 @@ pub use netns::Netns;
 pub use policy_dir::PolicyDir;
 pub use reference::Reference;
 pub use services::Services;
-pub use shim::{Run, Shim};
+pub use shim::{FrontEnd, Run, Shim};

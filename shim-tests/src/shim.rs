@@ -29,6 +29,15 @@ impl FrontEnd {
             Ok(other) => panic!("IPADDR_TEST_FRONT_END={other}: expected guard, or nothing"),
         }
     }
+
+    /// Of two expected answers this front end's. Where a test has two it says why they differ.
+    #[must_use]
+    pub fn expects<T>(self, of_library: T, of_guard: T) -> T {
+        match self {
+            Self::Library => of_library,
+            Self::Guard => of_guard,
+        }
+    }
 }
 
 /// How a program is run: under the library, or with `IPADDR_TEST_FRONT_END=guard` under the guard,

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Cgroup, Netns};
+use crate::{Cgroup, FrontEnd, Netns, Shim};
 
 /// Says that the running test, or the part of it that `reason` names, is skipped.
 pub fn skip(reason: &str) {
@@ -97,6 +97,34 @@ pub fn ipv6() -> bool {
         skip("the machine has no ::1");
     }
     found
+}
+
+/// Whether the library is under test; skips what is not for the guard, whose reason is given.
+#[must_use]
+pub fn for_library(why: &str) -> bool {
+    let library = FrontEnd::of_tests() == FrontEnd::Library;
+    if !library {
+        skip(&format!("not under the guard: {why}"));
+    }
+    library
+}
+
+/// Whether a program under test may open such a socket, `raw4` say; skips if it may not. Raw ones are
+/// root's, and the guard refuses MPTCP's.
+#[must_use]
+pub fn kind(kind: &str) -> bool {
+    let run = Shim::new().harness("bind", &[kind, "::1", "0"]);
+    let may = run.words()[0] != "socket:";
+    if !may {
+        skip(&format!("no {kind} sockets here: {}", run.out));
+    }
+    may
+}
+
+/// Those of some kinds of socket that a program under test may open; skips the others.
+#[must_use]
+pub fn kinds(of: &[&'static str]) -> Vec<&'static str> {
+    of.iter().filter(|name| kind(name)).copied().collect()
 }
 
 /// Whether a file or directory exists; skips if it doesn't.

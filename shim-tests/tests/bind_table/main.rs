@@ -1,6 +1,6 @@
 //! Every row of the design's tables about bind, on real sockets.
 
-use shim_tests::{Shim, skip};
+use shim_tests::{FrontEnd, Shim, skip};
 
 const ADDRESS: &str = "127.0.0.2";
 
@@ -29,21 +29,9 @@ fn is_refused(shim: &Shim, kind: &str, address: &str) {
     assert_eq!(bind(shim, kind, address).0, "EPERM", "{kind} {address}");
 }
 
-/// The kinds of socket that this process may open; raw ones are root's.
-fn kinds(of: &[&'static str]) -> Vec<&'static str> {
-    let may_open = |kind: &&&str| {
-        let may = Shim::without().harness("bind", &[kind, "::1", "0"]).words()[0] != "socket:";
-        if !may {
-            skip::skip(&format!("no {kind} sockets here"));
-        }
-        may
-    };
-    of.iter().filter(may_open).copied().collect()
-}
-
 #[test]
 fn without_an_assignment_nothing_changes() {
-    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+    for kind in skip::kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
         becomes(&Shim::new(), kind, "0.0.0.0", "0.0.0.0");
         becomes(&Shim::new(), kind, "127.0.0.9", "127.0.0.9");
     }
@@ -53,7 +41,7 @@ fn without_an_assignment_nothing_changes() {
 #[test]
 fn ipv4() {
     let shim = Shim::ipv4(ADDRESS);
-    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+    for kind in skip::kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
         becomes(&shim, kind, "0.0.0.0", ADDRESS);
         becomes(&shim, kind, "127.0.0.1", "127.0.0.1");
         becomes(&shim, kind, ADDRESS, ADDRESS);
@@ -77,7 +65,7 @@ fn the_port_is_kept() {
 #[test]
 fn ipv4_mapped() {
     let shim = Shim::ipv4(ADDRESS);
-    for kind in ["tcp6", "udp6", "mptcp6"] {
+    for kind in skip::kinds(&["tcp6", "udp6", "mptcp6"]) {
         becomes(&shim, kind, "::ffff:0.0.0.0", "::ffff:127.0.0.2");
         becomes(&shim, kind, "::ffff:127.0.0.1", "::ffff:127.0.0.1");
         becomes(&shim, kind, "::ffff:127.0.0.2", "::ffff:127.0.0.2");
@@ -92,7 +80,7 @@ fn dual_stack() {
     if !skip::ipv6() {
         return;
     }
-    for kind in ["tcp6", "udp6", "mptcp6"] {
+    for kind in skip::kinds(&["tcp6", "udp6", "mptcp6"]) {
         becomes(&Shim::ipv4(ADDRESS), kind, "::", "::ffff:127.0.0.2");
         becomes(&Shim::ipv4(ADDRESS), kind, "::1", "::1");
         becomes(
@@ -136,7 +124,7 @@ fn ipv6_without_an_ipv4_half() {
     if !skip::ipv6() {
         return;
     }
-    for kind in kinds(&["raw6"]) {
+    for kind in skip::kinds(&["raw6"]) {
         becomes(&Shim::ipv4(ADDRESS), kind, "::", "::");
         becomes(&Shim::ipv6("::1"), kind, "::", "::1");
         is_refused(&Shim::ipv6("none"), kind, "::");
@@ -167,7 +155,7 @@ fn ipv6() {
         return;
     };
     let shim = Shim::ipv6("fd00::5").netns(&netns);
-    for kind in ["tcp6", "tcp6only", "udp6", "udp6only", "raw6", "mptcp6"] {
+    for kind in skip::kinds(&["tcp6", "tcp6only", "udp6", "udp6only", "raw6", "mptcp6"]) {
         becomes(&shim, kind, "::", "fd00::5");
         becomes(&shim, kind, "::1", "::1");
         becomes(&shim, kind, "fd00::5", "fd00::5");
@@ -234,11 +222,11 @@ fn the_family_of_a_raw_socket() {
         assert_eq!(raw(&shim, "127.0.0.3"), "EPERM 0.0.0.0", "{form:?}");
         assert_eq!(raw(&shim, ADDRESS), "0 127.0.0.2", "{form:?}");
         assert_eq!(raw(&shim, "127.0.0.1"), "0 127.0.0.1", "{form:?}");
-        assert_eq!(
-            raw(&Shim::ipv4("nonsense"), "127.0.0.3"),
-            "EPERM 0.0.0.0",
-            "{form:?}"
-        );
+        if FrontEnd::of_tests() == FrontEnd::Library {
+            // The guard starts nothing under such a policy.
+            let nonsense = raw(&Shim::ipv4("nonsense"), "127.0.0.3");
+            assert_eq!(nonsense, "EPERM 0.0.0.0", "{form:?}");
+        }
         // No other socket takes them (but for an address of IPv6), and the kernel says so.
         for kind in ["tcp4", "udp4", "tcp6", "raw6"] {
             if *form == ["10", "28"] && kind.ends_with('6') {
@@ -285,7 +273,7 @@ fn none() {
 #[test]
 fn loopback() {
     let ipv4 = Shim::ipv4("loopback");
-    for kind in kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
+    for kind in skip::kinds(&["tcp4", "udp4", "raw4", "mptcp4"]) {
         becomes(&ipv4, kind, "0.0.0.0", "127.0.0.1");
         becomes(&ipv4, kind, "127.0.0.1", "127.0.0.1");
         is_refused(&ipv4, kind, "127.0.0.2");
@@ -294,7 +282,7 @@ fn loopback() {
         return;
     }
     let ipv6 = Shim::ipv4(ADDRESS).var("IPADDR_IPV6", "loopback");
-    for kind in kinds(&["tcp6only", "udp6only", "raw6"]) {
+    for kind in skip::kinds(&["tcp6only", "udp6only", "raw6"]) {
         becomes(&ipv6, kind, "::", "::1");
         becomes(&ipv6, kind, "::1", "::1");
         is_refused(&ipv6, kind, "fd00::5");
