@@ -70,10 +70,10 @@ test_musl() {
         --test coverage
 }
 
-# What becomes of each call, under the guard in the place of the library.
+# What becomes of each call, and real programs, under the guard in the place of the library.
 test_guard() {
     IPADDR_TEST_FRONT_END=guard cargo test -p shim-tests --no-fail-fast --test bind_table \
-        --test connect_table --test hooks --test rules --test ephemeral_ports
+        --test connect_table --test hooks --test rules --test ephemeral_ports --test programs
 }
 
 # A real program of that libc.

@@ -7,8 +7,22 @@ use std::net::{IpAddr, SocketAddr};
 /// The state of a listening socket, as /proc/net/tcp has it: `TCP_LISTEN`.
 const LISTEN: &str = "0A";
 
-/// Where a process listens.
+/// Where a process and its descendants listen: what is started may be a guard, or a wrapper.
 pub fn listeners(pid: u32) -> BTreeSet<SocketAddr> {
+    let of_children = children(pid).into_iter().flat_map(listeners);
+    own_listeners(pid).into_iter().chain(of_children).collect()
+}
+
+/// Those that the first thread has started, see proc_pid_children(5); none if it has ended.
+pub fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let list = list.unwrap_or_default();
+    list.split_whitespace()
+        .filter_map(|child| child.parse().ok())
+        .collect()
+}
+
+fn own_listeners(pid: u32) -> BTreeSet<SocketAddr> {
     let sockets = sockets(pid);
     ["tcp", "tcp6"]
         .iter()

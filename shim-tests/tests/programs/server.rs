@@ -10,7 +10,7 @@ use std::{fs, io, thread};
 use shim_tests::{peer, skip};
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::listeners::listeners;
+use crate::listeners::{children, listeners};
 
 /// Long enough for a Java compiler on a machine that is busy with the other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -232,13 +232,10 @@ impl Drop for Server {
         if self.end(Duration::from_secs(10)).is_some() {
             return;
         }
-        let workers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let workers = children(self.child.id());
         self.signal(pid, libc::SIGKILL);
-        for worker in workers.unwrap_or_default().split_whitespace() {
-            worker
-                .parse()
-                .into_iter()
-                .for_each(|worker| self.signal(worker, libc::SIGKILL));
+        for worker in workers {
+            self.signal(worker.cast_signed(), libc::SIGKILL);
         }
         let _ = self.child.wait();
     }

@@ -469,16 +469,13 @@ impl Drop for Server {
 
 const PEERS: &str = "-A ACCEPT ! -s 127.0.0.8/29 -j REJECT\n";
 const FRIEND: &str = "127.0.0.9";
-/// Why a test is for the library only.
-const NO_ACCEPT: &str = "it can't apply rules of ACCEPT yet";
-
 const STRANGER: &str = "127.0.0.33";
 
 const ACCEPTS: [&str; 4] = ["accept", "accept4", "number:accept", "number:accept4"];
 
 #[test]
 fn a_refused_peer_is_reset_and_the_call_goes_on() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, PEERS);
@@ -527,7 +524,7 @@ fn others_are_not_refused() {
 /// would leave those behind the refused one waiting.
 #[test]
 fn a_non_blocking_socket_says_eagain() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, PEERS);
@@ -545,7 +542,7 @@ fn a_non_blocking_socket_says_eagain() {
 /// As the kernel tells the peer's address, and refuses to.
 #[test]
 fn what_the_program_is_told_of_the_peer() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, PEERS);
@@ -576,7 +573,7 @@ fn what_the_program_is_told_of_the_peer() {
 /// Every friend is served, no stranger is, and nobody is woken for nothing.
 #[test]
 fn a_busy_server_neither_stalls_nor_spins() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, PEERS);
@@ -607,7 +604,7 @@ fn a_busy_server_neither_stalls_nor_spins() {
 /// The kernel is queried for the local end where a rule says something of it.
 #[test]
 fn accept_knows_its_own_end() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     for (rule, expected) in [
@@ -630,7 +627,7 @@ fn accept_knows_its_own_end() {
 /// pthread_cancel unwinds a thread whose accept has gone on behind a refused connection.
 #[test]
 fn a_cancelled_accept_unwinds() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, "-A ACCEPT -j REJECT\n");
@@ -641,7 +638,7 @@ fn a_cancelled_accept_unwinds() {
 /// Peers that aren't of IPv4 or IPv6 are none of the rules'.
 #[test]
 fn unix_sockets_are_left_alone() {
-    if !skip::for_library(NO_ACCEPT) {
+    if !skip::accept_rules() {
         return;
     }
     let (_dir, shim) = under(ADDRESS, ":ACCEPT DROP\n:BIND DROP\n:CONNECT DROP\n");
