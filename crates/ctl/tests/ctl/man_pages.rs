@@ -158,6 +158,12 @@ fn the_wrappers_options_and_statuses() {
     };
     assert!(options(&help).len() >= 10, "{help}");
     assert_eq!(options(&help), options(&page));
+    for variable in ["RUN_RESTRICTED_LIBRARY", "RUN_RESTRICTED_GUARD"] {
+        assert!(
+            help.contains(variable) && page.contains(variable),
+            "{variable}"
+        );
+    }
     for status in ["125", "126", "127"] {
         assert!(
             help.contains(&format!("\n  {status}  ")),
