@@ -198,7 +198,8 @@ impl Settings {
             Some(b"LATCH") => &mut self.latch,
             Some(b"REQUIRE") => &mut self.require,
             Some(b"LOG") => {
-                self.log.get_or_insert_with(|| level(value).ok_or(value));
+                let level = Level::named(value.to_bytes()).ok_or(value);
+                self.log.get_or_insert(level);
                 return;
             }
             _ => {
@@ -211,17 +212,6 @@ impl Settings {
         // getenv(3) returns the first of two with one name.
         slot.get_or_insert(value);
     }
-}
-
-/// The level of a word; `None` if it is none of the four.
-fn level(text: &CStr) -> Option<Level> {
-    Some(match text.to_bytes() {
-        b"off" => Level::Off,
-        b"error" => Level::Error,
-        b"info" => Level::Info,
-        b"debug" => Level::Debug,
-        _ => return None,
-    })
 }
 
 /// Whether the process runs with more rights than its caller (`AT_SECURE`, see getauxval(3)).

@@ -45,6 +45,20 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// The level of a word; `None` if it is none of the four.
+    #[must_use]
+    pub const fn named(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"off" => Self::Off,
+            b"error" => Self::Error,
+            b"info" => Self::Info,
+            b"debug" => Self::Debug,
+            _ => return None,
+        })
+    }
+}
+
 /// The process whose call it is. The shim implements it for its own process, the guard for another.
 ///
 /// The methods with a default are for an implementation that keeps less in mind: with the defaults

@@ -116,3 +116,33 @@ fn the_survey_tells_sockets_apart() {
     let unix = Real::new(libc::AF_UNIX, libc::SOCK_STREAM);
     assert_eq!(found(&unix, &policy), Found::Fine);
 }
+
+/// Of a network no address is the primary one: only a socket that is bound already may connect. The
+/// bind to loopback, which is always allowed, tells which it is.
+#[test]
+fn without_a_primary_address_only_bound_sockets_connect() {
+    let process = confined("10.0.0.0/24");
+    let unbound = Mock::default();
+    let call = process.call("connect", &unbound);
+    assert_eq!(
+        connect::before(&call, &sockaddr("192.0.2.7:80")),
+        Err(EPERM)
+    );
+    assert_eq!(unbound.calls(), ["bind 127.0.0.1:0"]);
+
+    let bound = Mock {
+        binds: vec![Err(libc::EINVAL), Err(libc::EINVAL)].into(),
+        ..Mock::default()
+    };
+    let call = process.call("connect", &bound);
+    let after = connect::before(&call, &sockaddr("192.0.2.7:80"));
+    assert_eq!(after, Ok(After::Nothing));
+}
+
+#[test]
+fn a_listen_of_a_forbidden_family_is_refused() {
+    let process = confined("none");
+    let socket = Mock::default();
+    let call = process.call("listen", &socket);
+    assert_eq!(listen::before(&call), Err(EPERM));
+}

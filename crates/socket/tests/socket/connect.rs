@@ -21,6 +21,16 @@ fn connected(process: &Process, socket: &Real, remote: &str) -> Result<(), Refus
     Ok(result?)
 }
 
+/// A connect to nobody.
+fn dissolve(process: &Process, socket: &Real) {
+    let call = process.call("connect", socket);
+    let nobody = raw_sockaddr(AF_UNSPEC, &[0; 14]);
+    let after = connect::before(&call, &nobody).expect("it is untouched");
+    assert_eq!(after, After::EndDissolved);
+    let result = socket.connect(&nobody);
+    assert_eq!(connect::after(&call, after, result), Ok(()));
+}
+
 /// A server on 127.0.0.1, and where it listens.
 fn server() -> (Real, String) {
     let server = Real::tcp().bound(&sockaddr("127.0.0.1:0")).listening();
@@ -222,12 +232,7 @@ fn unspec_dissolves_the_association() {
     assert_eq!(connected(&process, &socket, &remote), Ok(()));
     assert_eq!(socket.option(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1);
 
-    let call = process.call("connect", &socket);
-    let nobody = raw_sockaddr(AF_UNSPEC, &[0; 14]);
-    let after = connect::before(&call, &nobody).expect("it is untouched");
-    assert_eq!(after, After::EndDissolved);
-    let result = socket.connect(&nobody);
-    assert_eq!(connect::after(&call, after, result), Ok(()));
+    dissolve(&process, &socket);
     assert_eq!(socket.option(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 0);
 }
 
@@ -307,4 +312,17 @@ fn a_socket_that_was_left_bound_reaches_the_other_family() {
     let remote = format!("[::ffff:127.0.0.1]:{port}");
     assert_eq!(connected(&process, &socket, &remote), Ok(()));
     assert_eq!(socket.local().ip(), ip("127.0.0.5"));
+}
+
+/// And so does one of IPv6 that isn't assigned: the kernel would refuse it a socket of IPv4. (Of a
+/// datagram socket: a stream of both families that has failed to reach IPv4 can't reach IPv6 anyway.)
+#[test]
+fn a_socket_that_was_left_bound_reaches_a_family_that_is_not_assigned() {
+    let process = Process::ipv4("127.0.0.5");
+    let socket = Real::udp6();
+    assert_eq!(connected(&process, &socket, "[::ffff:127.0.0.1]:9"), Ok(()));
+    assert_eq!(socket.local().ip(), ip("127.0.0.5"));
+    dissolve(&process, &socket);
+    assert_eq!(connected(&process, &socket, "[::1]:9"), Ok(()));
+    assert_eq!(socket.local().ip(), ip("::1"));
 }

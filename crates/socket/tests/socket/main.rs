@@ -6,6 +6,7 @@ mod advance;
 mod bind;
 mod confined;
 mod connect;
+mod level;
 mod listen;
 mod pktinfo;
 mod send;
