@@ -1,4 +1,4 @@
-# The programs that the tests run; sourced by run.sh and aarch64/root.sh.
+# What the tests run; sourced by run.sh and aarch64/.
 # shellcheck shell=sh disable=SC2034
 
 # A command that the tests run, and the Debian package that has it.
@@ -55,3 +55,7 @@ faketime/libfaketimeMT.so.1 libfaketime
 libsocket_wrapper.so libsocket-wrapper
 20220829/curl.so php-curl
 '
+
+# The tests of the C harness, which are run in processes of musl too.
+MUSL_TESTS='assignment bad_input bind_table connect_table hooks rules ephemeral_ports exec guest
+many_datagrams log multicast own_filter random_calls require symbols coverage'

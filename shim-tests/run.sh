@@ -63,11 +63,8 @@ test_musl() {
         skip 'musl: musl-gcc is not installed'
         return
     fi
-    IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast --test assignment \
-        --test bad_input --test bind_table --test connect_table --test hooks --test rules \
-        --test ephemeral_ports --test exec --test guest --test many_datagrams \
-        --test log --test multicast --test own_filter --test random_calls --test require --test symbols \
-        --test coverage
+    # shellcheck disable=SC2046,SC2086 # words
+    IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast $(printf ' --test %s' $MUSL_TESTS)
 }
 
 # What becomes of each call, and real programs, under the guard in the place of the library.

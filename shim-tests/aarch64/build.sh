@@ -4,6 +4,8 @@
 set -eu
 
 cd /ipaddr
+# shellcheck source=shim-tests/programs.sh
+. shim-tests/programs.sh
 target=aarch64-unknown-linux-gnu
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_BUILD_TARGET=$target
@@ -38,8 +40,6 @@ list_tests() {
 cargo build --release --locked --workspace
 # All packages of the workspace: those that come, the guard's, are on the list by themselves.
 list_tests glibc cargo test --locked --workspace --tests
-# In musl processes: what concerns the C harness, as in run.sh.
+# shellcheck disable=SC2046,SC2086 # words
 IPADDR_TEST_LIBC=musl list_tests musl cargo test --locked -p shim-tests --target-dir target/musl \
-    --test assignment --test bad_input --test bind_table --test connect_table --test doors --test rules \
-    --test ephemeral_ports --test exec --test guest --test many_datagrams --test log --test multicast \
-    --test own_filter --test random_calls --test require --test symbols --test coverage
+    $(printf ' --test %s' $MUSL_TESTS)

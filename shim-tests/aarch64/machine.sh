@@ -51,7 +51,8 @@ make_tests_disk() {
     rm -rf "$staging"
 }
 
-# The test programs to run, all or those that are named: a libc, a directory and a path a line.
+# The test programs to run, all or those that are named: a libc, a directory and a path a line. The library's
+# come first, the tool's and the rules' after them.
 choose() {
     for libc in glibc musl; do
         sed "s/^/$libc /" "/ipaddr/target/$libc.list"
@@ -60,8 +61,8 @@ choose() {
         sub(".*/", "", name)
         sub("-[0-9a-f]*$", "", name)
         if (names == "  " || index(names, " " name " "))
-            print
-    }'
+            print ($2 ~ /shim-tests$/ ? 1 : 2), $0
+    }' | sort -s -k 1,1 | cut -d ' ' -f 2-
 }
 
 make_initramfs

@@ -28,18 +28,27 @@ make_machine() {
 }
 
 # A test whose name is among the skipped is not passed: it ran in part, or not at all.
+count() {
+    sed -n 's/^SKIP \([^ ]*\): .*/test \1 ... ok/p' "$IPADDR_TEST_SKIPS" | sort -u >/tmp/skipped
+    skipped=$(awk 'NR == FNR { names[$0]; next } $0 in names { n++ } END { print n + 0 }' /tmp/skipped /tmp/output)
+    line=$(grep '^test result: ' /tmp/output | tail -n 1)
+    failed=$(echo "$line" | sed 's/.* \([0-9]*\) failed;.*/\1/')
+    passed=$(echo "$line" | sed 's/.* \([0-9]*\) passed;.*/\1/')
+    passed=$((passed - skipped))
+}
+
 report() {
-    skipped=$(sed -n 's/^SKIP \([^:]*\(::[^:]*\)*\): .*/\1/p' "$IPADDR_TEST_SKIPS" | sort -u | wc -l)
-    passed=$(grep -c '^test .* \.\.\. ok$' /tmp/output)
-    failed=$(grep -c '^test .* \.\.\. FAILED$' /tmp/output)
+    count
     sed -n "s|^test \(.*\) \.\.\. FAILED\$|failed: $1: \1|p" /tmp/output
     sed -n "s|^SKIP |skipped: $1: |p" "$IPADDR_TEST_SKIPS" | sort -u
-    if ! grep -q '^test result: ' /tmp/output; then
-        echo "failed: $1: did not end, status $status"
-        failed=$((failed + 1))
+    if [ -z "$line" ]; then
+        echo "failed: $1: ended without a result, status $status"
+        failed=1
+        cat /tmp/output
+    elif [ "$failed" -ne 0 ]; then
+        sed -n '/^failures:$/,$p' /tmp/output
     fi
-    [ "$failed" -eq 0 ] || sed -n '/^failures:$/,$p' /tmp/output
-    echo "result: $1 $((passed - skipped)) $failed $skipped $(($(date +%s) - started))"
+    echo "result: $1 $passed $failed $skipped $(($(date +%s) - started))"
 }
 
 run() {
