@@ -63,15 +63,16 @@ pub(crate) fn keep_from_ipv4(
     if call.is_stream() {
         return Err(Refusal::from(Errno(libc::ENETUNREACH)));
     }
-    // Without a port the option can still change, and the kernel would choose one now.
+    // Without a port the option can still change, and the kernel would choose one now. A quiet bind
+    // may have set the other option, which keeps a bind from choosing one, where the program has not.
     let no_port = call.has_bind_address_no_port();
+    let is_taken_back = call.set_bind_address_no_port(false);
     if no_port {
-        call.set_bind_address_no_port(false)?;
+        is_taken_back?;
     }
     let bound = match after {
         After::CheckIpv6Only(_) => call.socket.bind(&Sockaddr::wildcard(AF_INET6)),
-        _ if no_port => rebind(call),
-        _ => Ok(()),
+        _ => get_port(call),
     };
     if no_port {
         call.set_bind_address_no_port(true)?;
@@ -83,10 +84,13 @@ pub(crate) fn keep_from_ipv4(
     }
 }
 
-/// Binds a socket to the address that it has, to get a port.
-fn rebind(call: &Call<impl Socket, impl Host>) -> Result<(), Errno> {
+/// Binds a socket without a port to the address that it has, to get one.
+fn get_port(call: &Call<impl Socket, impl Host>) -> Result<(), Errno> {
     let local = call.socket.getsockname()?;
-    call.socket.bind(&local.with_any_port())
+    if local.port() == 0 {
+        call.socket.bind(&local)?;
+    }
+    Ok(())
 }
 
 /// For the log, which says what is assigned.

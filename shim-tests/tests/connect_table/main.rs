@@ -391,13 +391,6 @@ fn another_thread_finds_no_socket_unbound() {
         &[]
     };
     for case in [&["listen", "dissolve", "in-use"], of_ipv6].concat() {
-        if case == "reach-udp"
-            && !skip::for_library(
-                "IPV6_V6ONLY may be cleared between its judgement and its connect",
-            )
-        {
-            continue;
-        }
         let run = Shim::ipv4(ADDRESS)
             .var("IPADDR_LOG", "off")
             .harness("races", &[case, "2", ADDRESS, &refused]);

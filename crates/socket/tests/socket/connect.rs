@@ -326,3 +326,43 @@ fn a_socket_that_was_left_bound_reaches_a_family_that_is_not_assigned() {
     assert_eq!(connected(&process, &socket, "[::1]:9"), Ok(()));
     assert_eq!(socket.local().ip(), ip("::1"));
 }
+
+/// A datagram socket that takes IPv6 alone is refused an IPv4 destination. It gets its port before
+/// that, when nobody can clear `IPV6_V6ONLY` any more: also where an earlier quiet bind has left
+/// `IP_BIND_ADDRESS_NO_PORT` set, of which a host may tell that the program has not.
+#[test]
+fn a_socket_of_ipv6_alone_gets_a_port_before_the_kernel_refuses() {
+    let process = Process::ipv4("127.0.0.5");
+    let socket = Mock {
+        local: Ok("[::]:0"),
+        binds: vec![Err(libc::EINVAL)].into(),
+        options: vec![
+            (libc::SOL_SOCKET, libc::SO_DOMAIN, libc::AF_INET6),
+            (libc::SOL_SOCKET, libc::SO_TYPE, libc::SOCK_DGRAM),
+            (libc::SOL_SOCKET, libc::SO_PROTOCOL, libc::IPPROTO_UDP),
+            (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1),
+            (IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0),
+        ],
+        ..Mock::default()
+    };
+    let call = process.call("connect", &socket);
+    let after = connect::before(&call, &sockaddr("[::ffff:127.0.0.1]:80"));
+    assert_eq!(after, Ok(After::Nothing));
+    let calls = socket.calls();
+    let changes: Vec<_> = calls
+        .iter()
+        .filter(|call| !call.starts_with("get"))
+        .collect();
+    let expected = [
+        "setsockopt IP_BIND_ADDRESS_NO_PORT 1",
+        "bind 127.0.0.5:0",
+        "setsockopt IP_BIND_ADDRESS_NO_PORT 0",
+        "bind [::]:0",
+    ];
+    assert_eq!(changes, expected, "{calls:?}");
+    // And only then is it judged whether it still takes IPv6 alone.
+    assert_eq!(
+        calls.last().map(String::as_str),
+        Some("getsockopt IPV6_V6ONLY")
+    );
+}
