@@ -155,7 +155,7 @@ Examples:
   ./run-restricted.sh --ip 127.0.0.2 -- python3 -m http.server 8080
   ./run-restricted.sh --ip 10.0.0.5 --ip6 none --log info -- curl http://10.0.0.6/
   ./run-restricted.sh --policy /srv/ipaddr --cgroup /web/a -- nginx
-  IPADDR_IPV4=10.0.0.5; . /usr/local/lib/run-restricted.sh || exit; exec "$@"
+  IPADDR_IPV4=10.0.0.5; . ./run-restricted.sh || exit; exec "$@"
 HELP
 }
 
@@ -343,7 +343,8 @@ find_library() {
         build_library
         return
     fi
-    for library in "$library" "$here/../lib/libipaddr.so" /usr/local/lib/libipaddr.so \
+    for library in "$library" "${here%/*}/lib/libipaddr/libipaddr.so" "$here/../lib/libipaddr.so" \
+        /usr/local/lib/libipaddr.so /usr/local/lib/libipaddr/libipaddr.so /usr/lib/libipaddr/libipaddr.so \
         "/usr/lib/$machine-linux-gnu/libipaddr.so" /usr/lib64/libipaddr.so /usr/lib/libipaddr.so; do
         [ ! -f "$library" ] || return 0
     done

@@ -25,8 +25,13 @@ mkdir -p "$work/prefix/lib" && cp "$library" "$work/prefix/lib/libipaddr.so"
 placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
 check 'library: in lib beside bin' "$work/prefix/bin/../lib/libipaddr.so" "$out"
 
-if [ -e /usr/local/lib/libipaddr.so ] || [ -e /usr/lib/libipaddr.so ]; then
-    skip 'library: none' 'one is installed'
+mkdir -p "$work/prefix/lib/libipaddr" && cp "$library" "$work/prefix/lib/libipaddr/"
+placed --ip 127.0.0.2 sh -c 'echo "$LD_PRELOAD"'
+check 'library: as a package has it' "$work/prefix/lib/libipaddr/libipaddr.so" "$out"
+
+installed=$(find /usr/local/lib /usr/lib -maxdepth 2 -name libipaddr.so 2>/dev/null)
+if [ -n "$installed" ]; then
+    skip 'library: none' "one is installed: $installed"
 else
     place "$work/nowhere"
     placed --ip 127.0.0.2 "$ran"

@@ -201,7 +201,10 @@ fn the_librarys_places() {
     let places: Vec<_> = list
         .split(|it: char| it.is_whitespace() || it == '"' || it == '\\')
         .filter(|word| !word.is_empty())
-        .map(|place| place.replace("$here/", "").replace("$machine", "MACHINE"))
+        .map(|place| {
+            let place = place.replace("${here%/*}", "..").replace("$here/", "");
+            place.replace("$machine", "MACHINE")
+        })
         .collect();
     assert!(places.len() >= 5, "{places:?}");
     let page = plain(&fs::read_to_string(source("run-restricted.1")).expect("the page"));
