@@ -6,7 +6,7 @@
 set -eu
 
 # The programs in bin, by the names of their packages. (The library is built by itself.)
-PROGRAMS='ipaddrctl'
+PROGRAMS='ipaddrctl ipaddr-guard'
 
 help() {
     cat <<'HELP'

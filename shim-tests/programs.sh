@@ -45,6 +45,9 @@ groff groff-base
 man man-db
 mandoc mandoc
 shellcheck shellcheck
+dh debhelper
+lintian lintian
+rpmbuild rpm
 '
 
 # A library that the tests preload, and the packages that have it.

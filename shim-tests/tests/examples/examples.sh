@@ -38,16 +38,22 @@ if [ "${1-}" != --inside ]; then
     trap remove EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    archive=
+    ! have cargo 'cargo build, and the archive' || archive=$("$root/packaging/build.sh" tar 2>"$work/log") || {
+        cat "$work/log"
+        exit 1
+    }
     # shellcheck disable=SC2016 # for the inner shell
     sh -c 'env echo "$$" >"$0/cgroup.procs" && exec "$@"' "$cgroup" \
         unshare --mount --net --cgroup --pid --fork --mount-proc --kill-child sh "$0" --inside \
-        "${1:-$root/target/release/libipaddr.so}" "$work" "$unified"
+        "${1:-$root/target/release/libipaddr.so}" "$work" "$unified" "$archive"
     exit
 fi
 
 library=$2
 work=$3
 unified=$4
+archive=$5
 guard=${IPADDR_GUARD:-$root/target/release/ipaddr-guard}
 for variable in LD_PRELOAD $(env | sed -n 's/^\(IPADDR_[A-Za-z0-9_]*\)=.*/\1/p'); do
     unset "$variable"
@@ -59,8 +65,11 @@ copied() {
 }
 
 mount -t tmpfs -o mode=755 tmpfs "$work" && copied /etc && copied /var/lib/nginx &&
-    copied /var/log/nginx && copied /usr/local/bin || exit 1
-for directory in /run /srv /usr/local/lib; do
+    copied /var/log/nginx || exit 1
+# What is written below /usr is written elsewhere.
+mkdir "$work/upper" "$work/work" &&
+    mount -t overlay -o "lowerdir=/usr,upperdir=$work/upper,workdir=$work/work" overlay /usr || exit 1
+for directory in /run /srv /opt; do
     mount -t tmpfs -o mode=755 tmpfs "$directory" || exit 1
 done
 umount "$unified" && mount -t cgroup2 none "$unified" || exit 1
@@ -155,23 +164,34 @@ while IFS= read -r line; do
     grep -q -x -F -- "$line" "$work/run" || fail "help: $line" 'nobody runs it'
 done <"$work/examples"
 
-# Installed.
-if have cargo 'cargo build'; then
-    for line in 'cargo build --release --workspace' 'cargo build --release'; do
+# Built, and installed from the archive.
+line='cargo build --release --workspace'
+documented "$line"
+version=$(sed -n 's/^version=//p' run-restricted.sh)
+unpacked=libipaddr-$version-x86_64-linux
+if [ -n "$archive" ]; then
+    (cd "$root" && sh -c "$line")
+    check "$line: status" 0 $?
+    cp "$archive" "$unpacked.tar.gz"
+    succeeds "tar -xzf $unpacked.tar.gz"
+    [ -d "$unpacked" ] || mv "$(basename "$archive" .tar.gz)" "$unpacked"
+    succeeds "./$unpacked/install.sh"
+    check 'install.sh: where' /usr/local/bin/run-restricted "$(command -v run-restricted)"
+    succeeds "./$unpacked/install.sh --uninstall"
+    check 'install.sh --uninstall' '' "$(find /usr/local /etc -name '*ipaddr*')"
+else
+    for line in "tar -xzf $unpacked.tar.gz" "./$unpacked/install.sh" "./$unpacked/install.sh --uninstall"; do
         documented "$line"
-        (cd "$root" && sh -c "$line")
-        check "$line: status" 0 $?
     done
 fi
+
+# Installed where packages have it, and where a container has it.
 ctl=$root/target/release/ipaddrctl
-[ ! -x "$ctl" ] || cp "$ctl" target/release/
-succeeds 'install -m 755 target/release/libipaddr.so run-restricted.sh /usr/local/lib/'
-if [ -x "$ctl" ]; then
-    succeeds 'install -m 755 target/release/ipaddrctl target/release/ipaddr-guard /usr/local/bin/'
-else
-    documented 'install -m 755 target/release/ipaddrctl target/release/ipaddr-guard /usr/local/bin/'
-    skip 'ipaddrctl' 'it is not built'
-fi
+for prefix in /usr /opt/libipaddr; do
+    mkdir -p "$prefix/bin" "$prefix/lib/libipaddr" && cp run-restricted.sh "$prefix/bin/run-restricted" &&
+        cp "$library" "$prefix/lib/libipaddr/libipaddr.so" || exit 1
+    [ ! -x "$ctl" ] || cp "$ctl" "$guard" "$prefix/bin/"
+done
 
 # Containers: the entrypoint that sources the wrapper, and the wrapper as one.
 block "$deployment" '#!/bin/sh' >"$work/entrypoint.sh"
@@ -191,7 +211,7 @@ check "help: $line" 10.0.0.5:80 "$(listeners 80)"
 end 80
 
 # Instead of sourcing it: a command that isn't covered is refused.
-line='exec /usr/local/lib/run-restricted.sh -- "$@"'
+line='exec /usr/bin/run-restricted -- "$@"'
 documented "$line"
 IPADDR_IPV4=10.0.0.5 sh -c "$line" sh nginx -g 'daemon off;' &
 check "$line" 10.0.0.5:80 "$(listeners 80)"
@@ -220,24 +240,24 @@ end 80
 
 # One daemon's own setting, the whole system, and a new library.
 # shellcheck disable=SC2016 # as it is written
-line='postconf -e "import_environment = $(postconf -hd import_environment) LD_PRELOAD=/usr/local/lib/libipaddr.so IPADDR_IPV4=10.0.1.9"'
+line='postconf -e "import_environment = $(postconf -hd import_environment) LD_PRELOAD=/usr/lib/libipaddr/libipaddr.so IPADDR_IPV4=10.0.1.9"'
 if have postconf "$line"; then
     succeeds "$line"
-    holds "$line: the setting" "$(postconf -h import_environment)" 'LD_PRELOAD=/usr/local/lib/libipaddr.so'
+    holds "$line: the setting" "$(postconf -h import_environment)" 'LD_PRELOAD=/usr/lib/libipaddr/libipaddr.so'
 else
     documented "$line"
 fi
-succeeds 'install -m 755 target/release/libipaddr.so /usr/local/lib/'
 if [ -x "$ctl" ]; then
     succeeds 'ipaddrctl check'
 else
     documented 'ipaddrctl check'
+    skip 'ipaddrctl' 'it is not built'
 fi
-succeeds 'echo /usr/local/lib/libipaddr.so >/etc/ld.so.preload.new && mv /etc/ld.so.preload.new /etc/ld.so.preload'
+succeeds 'echo /usr/lib/libipaddr/libipaddr.so >/etc/ld.so.preload.new && mv /etc/ld.so.preload.new /etc/ld.so.preload'
 said=$(IPADDR_IPV4=10.0.0.5 env -i IPADDR_LOG=info IPADDR_IPV4=10.0.0.6 "$(command -v true)" 2>&1)
 holds '/etc/ld.so.preload' "$said" 'IPv4 10.0.0.6 by IPADDR_IPV4'
-succeeds 'install -m 755 target/release/libipaddr.so /usr/local/lib/libipaddr.so.new'
-succeeds 'mv /usr/local/lib/libipaddr.so.new /usr/local/lib/libipaddr.so'
+succeeds 'install -m 644 target/release/libipaddr.so /usr/lib/libipaddr/libipaddr.so.new'
+succeeds 'mv /usr/lib/libipaddr/libipaddr.so.new /usr/lib/libipaddr/libipaddr.so'
 line="bash-static -c ': >/etc/ld.so.preload'"
 if have bash-static "$line"; then
     succeeds "$line"
@@ -251,6 +271,7 @@ fi
 not_here() {
     case $1 in
     './shim-tests/run.sh' | *'cargo test '* | 'sh shim-tests/tests/'*) reason='it is the tests themselves' ;;
+    'packaging/build.sh') reason='the test of packages runs it' ;;
     './shim-tests/bench.sh') reason='it takes ten minutes' ;;
     *'./shim-tests/aarch64.sh'*) reason='it takes hours' ;;
     'cargo bolero '*) reason='it fuzzes for ten minutes, with a tool of its own' ;;
@@ -272,7 +293,7 @@ names() {
         *)
             case $word in
             IPADDR_*=*) grep -q -r --include='*.rs' --include='*.sh' "${word%%=*}" "$root/shim-tests" ;;
-            ./* | shim-tests/*) [ -e "$root/$word" ] ;;
+            ./* | shim-tests/* | packaging/*) [ -e "$root/$word" ] ;;
             esac
             ;;
         esac || {

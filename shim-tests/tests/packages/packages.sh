@@ -8,7 +8,8 @@ root=${here%/shim-tests/tests/packages}
 # shellcheck source=shim-tests/tests/checks.sh
 . "$root/shim-tests/tests/checks.sh"
 export PATH="$PATH:/usr/sbin:/sbin"
-for variable in LD_PRELOAD DESTDIR RUN_RESTRICTED_LIBRARY $(env | sed -n 's/^\(IPADDR_[A-Za-z0-9_]*\)=.*/\1/p'); do
+for variable in LD_PRELOAD DESTDIR RUN_RESTRICTED_LIBRARY RUN_RESTRICTED_GUARD \
+    $(env | sed -n 's/^\(IPADDR_[A-Za-z0-9_]*\)=.*/\1/p'); do
     unset "$variable"
 done
 export IPADDR_POLICY_DIR=/nonexistent/ipaddr IPADDR_LOG=off
@@ -51,7 +52,12 @@ cp "$here/main_job.py" "$work/"
 # shellcheck disable=SC2086 # words
 "$root/packaging/build.sh" $kinds >"$work/made" 2>"$work/log" || {
     fail 'build.sh' "$(cat "$work/log")"
-    summary
+    # The tool alone.
+(cd "$root" && cargo install --quiet --locked --path crates/ctl --root "$work/cargo") 2>"$work/log"
+check "cargo install: $(cat "$work/log"): status" 0 $?
+check 'cargo install: the version' "$("$tree/bin/ipaddrctl" --version)" "$("$work/cargo/bin/ipaddrctl" --version)"
+
+summary
     exit 1
 }
 pass 'build.sh'
@@ -61,7 +67,7 @@ archive=$(grep 'tar\.gz$' "$work/made")
 tar -xzf "$archive" -C "$work"
 tree=$work/$(basename "$archive" .tar.gz)
 main_job 'archive, unpacked' "$tree"
-for file in bin/ipaddrctl lib/libipaddr/libipaddr.so share/man/man1/run-restricted.1 share/man/man5/ipaddr.policy.5 \
+for file in bin/ipaddrctl bin/ipaddr-guard lib/libipaddr/libipaddr.so share/man/man1/run-restricted.1 share/man/man5/ipaddr.policy.5 \
     share/man/man8/libipaddr.so.8 share/man/man8/ipaddrctl.8 share/man/man8/ipaddrctl-explain-bind.8 \
     share/bash-completion/completions/ipaddrctl share/zsh/site-functions/_ipaddrctl \
     share/fish/vendor_completions.d/ipaddrctl.fish share/doc/libipaddr/README.md \
@@ -80,9 +86,12 @@ for sh in dash bash; do
         "$sh" python3 "$work/main_job.py" 2>&1)
     check "archive, sourced in $sh by its name" '127.0.0.2 127.0.0.2 refused' "$said"
 done
-if have readelf 'ipaddrctl: static'; then
-    check 'ipaddrctl: needs no dynamic linker' '' "$(readelf -lW "$tree/bin/ipaddrctl" | grep INTERP)"
-fi
+check 'archive: the main job, under the guard' '127.0.0.2 127.0.0.2 refused' \
+    "$(ordinary "$tree/bin/run-restricted" --guard --ip 127.0.0.2 -- python3 "$work/main_job.py" 2>&1)"
+for program in ipaddrctl ipaddr-guard; do
+    have readelf "$program: static" || continue
+    check "$program: needs no dynamic linker" '' "$(readelf -lW "$tree/bin/$program" | grep INTERP)"
+done
 
 # Installed by root, for another root directory: all of it, and nothing when it is uninstalled.
 export DESTDIR="$work/root"
@@ -195,5 +204,10 @@ rpm=$(grep 'rpm$' "$work/made") && {
         check '.rpm: what is left' '' "$(find "$work/rpm" -name '*ipaddr*')"
     fi
 }
+
+# The tool alone.
+(cd "$root" && cargo install --quiet --locked --path crates/ctl --root "$work/cargo") 2>"$work/log"
+check "cargo install: $(cat "$work/log"): status" 0 $?
+check 'cargo install: the version' "$("$tree/bin/ipaddrctl" --version)" "$("$work/cargo/bin/ipaddrctl" --version)"
 
 summary
