@@ -70,7 +70,8 @@ test_musl() {
 # What becomes of each call, and real programs, under the guard in the place of the library.
 test_guard() {
     IPADDR_TEST_FRONT_END=guard cargo test -p shim-tests --no-fail-fast --test bind_table \
-        --test connect_table --test hooks --test rules --test ephemeral_ports --test programs
+        --test connect_table --test hooks --test rules --test ephemeral_ports --test programs \
+        --test multicast --test random_calls
 }
 
 # A real program of that libc.

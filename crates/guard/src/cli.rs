@@ -38,6 +38,10 @@ pub struct Cli {
     /// Run the command unrestricted where nothing is assigned, until something is
     #[arg(long)]
     pub allow_unassigned: bool,
+    /// Run the command where the policy can't be used: until it can, every use of IPv4 and IPv6 is
+    /// refused
+    #[arg(long)]
+    pub allow_unusable: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

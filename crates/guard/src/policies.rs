@@ -82,8 +82,11 @@ impl Policies {
             tree: OnceLock::new(),
             others: Mutex::default(),
         };
-        policies.of_tree().map_err(refused)?;
-        Ok(policies)
+        match policies.of_tree() {
+            Err(unusable) if !policies.settings.allows_unusable => Err(refused(unusable)),
+            // It is said at the first call that it matters to.
+            _ => Ok(policies),
+        }
     }
 
     /// What it was told.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub latch: Option<Vec<u8>>,
     /// Whether something has to be assigned.
     pub is_required: bool,
+    /// Whether a policy that can't be used is no reason not to begin.
+    pub allows_unusable: bool,
     /// How much the log says.
     pub level: Level,
     /// Where it goes; stderr without one.
@@ -55,6 +57,7 @@ impl Settings {
             latch: variable("IPADDR_LATCH"),
             is_required: !cli.allow_unassigned
                 || variable("IPADDR_REQUIRE").is_some_and(|text| is_required(&text)),
+            allows_unusable: cli.allow_unusable,
             level: cli.log.unwrap_or_else(level_of_environment),
             log_file: log_file()?,
         })
@@ -62,10 +65,14 @@ impl Settings {
 }
 
 fn level_of_environment() -> Level {
-    env::var("IPADDR_LOG")
-        .ok()
-        .and_then(|word| log::level(&word))
-        .unwrap_or(Level::Error)
+    let Some(word) = env::var_os("IPADDR_LOG") else {
+        return Level::Error;
+    };
+    word.to_str().and_then(log::level).unwrap_or_else(|| {
+        let expected = "expected off, error, info or debug; taken for error";
+        eprintln!("ipaddr-guard: IPADDR_LOG: {word:?}: {expected}");
+        Level::Error
+    })
 }
 
 /// `$IPADDR_LOG_FILE`

@@ -35,6 +35,13 @@ pub fn next_source(control: &[u8], at: &mut usize) -> Option<Source> {
     None
 }
 
+/// Whether the control messages choose sources and do nothing else, as the kernel reads them.
+#[must_use]
+pub fn has_only_sources(control: &[u8]) -> bool {
+    let mut at = 0;
+    core::iter::from_fn(|| next(control, &mut at)).all(|message| message.source().is_some())
+}
+
 /// Whether the control messages bring descriptors, see `SCM_RIGHTS` in unix(7).
 #[must_use]
 pub fn has_descriptors(control: &[u8]) -> bool {

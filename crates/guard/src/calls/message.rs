@@ -4,12 +4,15 @@ use std::mem::{offset_of, size_of};
 
 use ipaddr_policy::errno::Errno;
 use ipaddr_socket::sockaddr::Sockaddr;
-use libc::{mmsghdr, msghdr, sockaddr_storage};
+use libc::{iovec, mmsghdr, msghdr, sockaddr_storage};
 
 use crate::target::memory::Memory;
 
 /// How many messages the kernel takes at once, `UIO_MAXIOV`.
 const MOST_MESSAGES: u32 = 1024;
+
+/// How much a datagram of IPv4 or IPv6 holds, its headers included.
+const MOST_DATA: usize = 65_535;
 
 /// How many control messages it may take: `net.core.optmem_max` is some 100 kB.
 const MOST_CONTROL: u64 = 1 << 20;
@@ -19,6 +22,8 @@ const MOST_CONTROL: u64 = 1 << 20;
 pub struct Message {
     name: u64,
     name_len: i32,
+    data: u64,
+    data_count: u64,
     control: u64,
     control_len: u64,
 }
@@ -65,6 +70,8 @@ impl Message {
         Self {
             name: word(offset_of!(msghdr, msg_name)),
             name_len: i32::from_ne_bytes(field(bytes, offset_of!(msghdr, msg_namelen))),
+            data: word(offset_of!(msghdr, msg_iov)),
+            data_count: word(offset_of!(msghdr, msg_iovlen)),
             control: word(offset_of!(msghdr, msg_control)),
             control_len: word(offset_of!(msghdr, msg_controllen)),
         }
@@ -87,9 +94,9 @@ impl Message {
     ///
     /// # Errors
     /// `EFAULT`; `ENOBUFS` for more than the kernel takes.
-    pub fn control<'r>(&self, memory: Memory, room: &'r mut Room) -> Result<&'r [u8], Errno> {
+    pub fn control<'r>(&self, memory: Memory, room: &'r mut Room) -> Result<&'r mut [u8], Errno> {
         if !self.has_control() {
-            return Ok(&[]);
+            return Ok(&mut []);
         }
         if self.control_len > MOST_CONTROL {
             return Err(Errno(libc::ENOBUFS));
@@ -97,6 +104,25 @@ impl Message {
         let room = room.take(usize::try_from(self.control_len).unwrap_or(0));
         memory.copy(self.control, room)?;
         Ok(room)
+    }
+
+    /// Copies the data, all in one piece.
+    ///
+    /// # Errors
+    /// `EFAULT`; `EMSGSIZE` for more than a datagram holds.
+    pub fn data(&self, memory: Memory) -> Result<Vec<u8>, Errno> {
+        if self.data_count > MOST_MESSAGES.into() {
+            return Err(Errno(libc::EMSGSIZE));
+        }
+        let mut data = Vec::new();
+        for index in 0..self.data_count {
+            let mut part = [0; size_of::<iovec>()];
+            memory.copy(self.data.wrapping_add(index * part.len() as u64), &mut part)?;
+            let word = |at| u64::from_ne_bytes(field(&part, at));
+            let len = word(offset_of!(iovec, iov_len));
+            read_data(memory, word(offset_of!(iovec, iov_base)), len, &mut data)?;
+        }
+        Ok(data)
     }
 
     /// Copies the destination; `None` if there is none, or of a length that the kernel refuses.
@@ -111,6 +137,27 @@ impl Message {
         // Of a longer one the kernel takes the beginning.
         memory.sockaddr(self.name, len.min(size_of::<sockaddr_storage>() as u32))
     }
+}
+
+/// Copies `len` bytes of data behind what is there.
+///
+/// # Errors
+/// `EFAULT`; `EMSGSIZE` for more than a datagram holds.
+pub fn read_data(memory: Memory, address: u64, len: u64, data: &mut Vec<u8>) -> Result<(), Errno> {
+    let begin = data.len();
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    let end = begin.saturating_add(len);
+    if end > MOST_DATA {
+        return Err(Errno(libc::EMSGSIZE));
+    }
+    data.resize(end, 0);
+    memory.copy(address, data.get_mut(begin..).unwrap_or_default())
+}
+
+/// Where in the memory the kernel writes how much of a message of sendmmsg(2) it has sent.
+pub fn sent_length_at(address: u64, index: u32) -> u64 {
+    let at = u64::from(index) * size_of::<mmsghdr>() as u64;
+    address.wrapping_add(at + offset_of!(mmsghdr, msg_len) as u64)
 }
 
 /// The messages of an array of struct mmsghdr.
@@ -149,6 +196,8 @@ mod tests {
         let expected = Message {
             name: 7,
             name_len: 16,
+            data: 0,
+            data_count: 0,
             control: 0,
             control_len: 32,
         };
@@ -162,6 +211,8 @@ mod tests {
         let message = Message {
             name: 1,
             name_len: -1,
+            data: 1,
+            data_count: 1,
             control: 1,
             control_len: MOST_CONTROL + 1,
         };
@@ -177,11 +228,17 @@ mod tests {
             let message = Message {
                 name: 0,
                 name_len: 0,
+                data: 0,
+                data_count: 0,
                 control: bytes.as_ptr().expose_provenance() as u64,
                 control_len: len as u64,
             };
             let mut room = Room::new();
-            assert_eq!(message.control(own(), &mut room), Ok(&bytes[..]), "{len}");
+            assert_eq!(
+                message.control(own(), &mut room).as_deref(),
+                Ok(&bytes[..]),
+                "{len}"
+            );
         }
     }
 }

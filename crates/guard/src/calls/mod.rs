@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | bind, listen, `IPV6_PKTINFO` | the supervisor, on a duplicate, with the copy that was judged |
 //! | connect | the supervisor, unless it may wait: then the kernel, after the quiet bind |
-//! | sends | the kernel, after the quiet bind |
+//! | sends | the kernel, after the quiet bind; the supervisor, if it has to change a datagram |
 //! | any, of a process that has restricted itself by Landlock | the kernel, or nobody |
 
 mod bind;
@@ -15,6 +15,7 @@ mod listen;
 mod message;
 mod opened;
 mod send;
+mod sent;
 mod setsockopt;
 
 use crate::notify::answer::Answer;
@@ -35,8 +36,8 @@ pub struct Judge<'a> {
     pub listener: &'a Listener,
     /// Limits the calls that might wait all the same.
     pub patience: &'a Patience,
-    /// Whether policy files may be read, which may take long.
-    pub may_read_files: bool,
+    /// Whether what takes long may be done: policy files be read, or a full socket waited for.
+    pub may_wait: bool,
 }
 
 /// What has come of a call.
@@ -44,7 +45,7 @@ pub struct Judge<'a> {
 pub enum Outcome {
     /// An answer.
     Answer(Answer),
-    /// Files have to be read first.
+    /// It takes long: policy files have to be read, or a socket is full.
     Later,
 }
 

@@ -47,7 +47,7 @@ impl<'a> Judge<'a> {
         if process.policy().is_none() {
             match tree.policies.known(process.pid) {
                 Some(policy) => drop(process.latch(policy)),
-                None if self.may_read_files => {}
+                None if self.may_wait => {}
                 None => return Err(Outcome::Later),
             }
         }

@@ -35,13 +35,13 @@ impl Worker {
         }
     }
 
-    fn judge(&mut self, call: &Call, patience: &Patience, may_read_files: bool) -> Outcome {
+    fn judge(&mut self, call: &Call, patience: &Patience, may_wait: bool) -> Outcome {
         let mut judge = Judge {
             tree: &self.tree,
             threads: &mut self.threads,
             listener: &self.listener,
             patience,
-            may_read_files,
+            may_wait,
         };
         judge.judge(call)
     }

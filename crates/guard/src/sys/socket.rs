@@ -1,12 +1,12 @@
 //! Calls on a socket, with the bytes of its addresses and options.
 
 use std::ffi::c_int;
-use std::mem::size_of;
+use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use ipaddr_policy::errno::Errno;
 use ipaddr_socket::sockaddr::Sockaddr;
-use libc::{sock_filter, sock_fprog, socklen_t};
+use libc::{iovec, msghdr, sock_filter, sock_fprog, socklen_t};
 
 /// bind(2)
 ///
@@ -84,6 +84,38 @@ pub fn namespace(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
     // SAFETY: `len` says how much room `value` has.
     let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, to, &raw mut len) };
     checked(result).map(|()| value)
+}
+
+/// sendmsg(2) with one block of data.
+///
+/// # Errors
+/// Those of sendmsg(2).
+pub fn send(
+    socket: BorrowedFd<'_>,
+    to: Option<&Sockaddr>,
+    data: &[u8],
+    control: &[u8],
+    flags: c_int,
+) -> Result<usize, Errno> {
+    let mut data = iovec {
+        iov_base: data.as_ptr().cast_mut().cast(),
+        iov_len: data.len(),
+    };
+    // SAFETY: all bytes zero is a msghdr.
+    let mut message: msghdr = unsafe { zeroed() };
+    if let Some((name, len)) = to.map(Sockaddr::as_in) {
+        message.msg_name = name.cast_mut().cast();
+        message.msg_namelen = len;
+    }
+    message.msg_iov = &raw mut data;
+    message.msg_iovlen = 1;
+    if !control.is_empty() {
+        message.msg_control = control.as_ptr().cast_mut().cast();
+        message.msg_controllen = control.len();
+    }
+    // SAFETY: each pointer has its length beside it, and the kernel only reads there.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
+    usize::try_from(sent).map_err(|_| Errno(nix::errno::Errno::last_raw()))
 }
 
 /// setsockopt(2)

@@ -28,6 +28,14 @@ impl Memory {
         memory::copy(self.tid, address, buffer).map_err(|_| Errno(libc::EFAULT))
     }
 
+    /// Writes a result where the kernel would.
+    ///
+    /// # Errors
+    /// As for [`Memory::copy`].
+    pub fn write(self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        memory::write(self.tid, address, bytes).map_err(|_| Errno(libc::EFAULT))
+    }
+
     /// Copies a sockaddr; `None` for a length that the kernel refuses.
     ///
     /// # Errors

@@ -107,6 +107,29 @@ impl<'a> Duplicate<'a> {
         socket::listen(self.descriptor.as_fd(), backlog)
     }
 
+    /// sendmsg(2), which doesn't wait.
+    ///
+    /// # Errors
+    /// Those of sendmsg(2), `EAGAIN` too; `EPERM` for a process that has restricted itself.
+    pub fn send(
+        &self,
+        to: Option<&Sockaddr>,
+        data: &[u8],
+        control: &[u8],
+        flags: c_int,
+    ) -> Result<usize, Errno> {
+        self.check_restricted()?;
+        let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        socket::send(self.descriptor.as_fd(), to, data, control, flags)
+    }
+
+    /// Waits a moment until it may be sent.
+    pub fn wait_for_room(&self) {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut polled = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLOUT)];
+        let _ = poll(&mut polled, PollTimeout::from(100_u8));
+    }
+
     /// Whether a connect of it may wait: a stream without `O_NONBLOCK`.
     pub fn connect_may_wait(&self) -> bool {
         !self.is_datagram() && !self.is_nonblocking()
@@ -118,7 +141,8 @@ impl<'a> Duplicate<'a> {
         matches!(kind, Ok(libc::SOCK_DGRAM | libc::SOCK_RAW))
     }
 
-    fn is_nonblocking(&self) -> bool {
+    /// Whether `O_NONBLOCK` is set.
+    pub fn is_nonblocking(&self) -> bool {
         use nix::fcntl::{FcntlArg, OFlag, fcntl};
         let flags = fcntl(&self.descriptor, FcntlArg::F_GETFL);
         flags.is_ok_and(|flags| OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK))
