@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use clap::{Parser, ValueHint};
 use ipaddr_socket::host::Level;
 
-use crate::log;
-
 /// Gives a command, and all that it starts, one IP address and no other
 ///
 /// Static programs, Go's, and programs that make system calls by themselves are held to it like all
@@ -54,7 +52,7 @@ pub fn ipv6_by_default(ip: Option<&str>) -> Option<Vec<u8>> {
 }
 
 fn parse_level(word: &str) -> Result<Level, String> {
-    log::level(word).ok_or_else(|| "expected off, error, info or debug".to_owned())
+    Level::named(word.as_bytes()).ok_or_else(|| "expected off, error, info or debug".to_owned())
 }
 
 #[cfg(test)]

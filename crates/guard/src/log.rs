@@ -102,18 +102,6 @@ impl Log {
     }
 }
 
-/// A word of `--log` and `$IPADDR_LOG`.
-#[must_use]
-pub fn level(word: &str) -> Option<Level> {
-    Some(match word {
-        "off" => Level::Off,
-        "error" => Level::Error,
-        "info" => Level::Info,
-        "debug" => Level::Debug,
-        _ => return None,
-    })
-}
-
 /// Gives stderr up, which others may be waiting to see closed.
 pub fn leave_stderr() {
     if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {

@@ -60,7 +60,7 @@ impl fmt::Display for Unusable {
 #[derive(Debug)]
 pub struct Policies {
     settings: Settings,
-    /// The cgroup that the guard was started in; none where there is no policy directory.
+    /// The cgroup that the guard was started in; none where it can't be told, and is of no account.
     own_cgroup: Option<CgroupPath>,
     /// The policy of the tree, and its text. Set once.
     tree: OnceLock<(Latched, Vec<u8>)>,
@@ -75,7 +75,10 @@ impl Policies {
     /// The policy can't be used, or nothing is assigned and something has to be.
     pub fn start(settings: Settings) -> Result<Self, Failure> {
         let refused = |unusable| Failure::Refused(explained(&unusable));
-        let own_cgroup = cgroup_of(Process::current(), &settings).map_err(refused)?;
+        let own_cgroup = match cgroup_of(Process::current(), &settings) {
+            Err(unusable) if has_directory(&settings) => return Err(refused(unusable)),
+            cgroup => cgroup.ok(),
+        };
         let policies = Self {
             settings,
             own_cgroup,
@@ -106,17 +109,16 @@ impl Policies {
     /// # Errors
     /// There is one that can't be used.
     pub fn read(&self, pid: pid_t) -> Result<Option<Latched>, Unusable> {
-        let cgroup = self.cgroup(pid)?;
-        if cgroup == self.own_cgroup {
+        let Some(cgroup) = self.other_cgroup(pid)? else {
             return self.of_tree();
-        }
-        if let Some(known) = self.known_for(cgroup.as_ref()) {
+        };
+        if let Some(known) = self.known_for(&cgroup) {
             return Ok(Some(known));
         }
         // What the tree has holds the guard's own lists already. Without it there are none.
         let latch = self.tree.get().map(|(_, text)| text.as_slice());
-        let policy = self.read_for(cgroup.as_ref(), latch, PerFamily::default())?;
-        if let (Some(policy), Some(cgroup), Some(_)) = (policy, cgroup, latch) {
+        let policy = self.read_for(Some(&cgroup), latch, PerFamily::default())?;
+        if let (Some(policy), Some(_)) = (policy, latch) {
             self.others.lock().insert(cgroup, policy);
         }
         Ok(policy)
@@ -125,21 +127,26 @@ impl Policies {
     /// The policy of a process if no file has to be read for it but `/proc/PID/cgroup`.
     pub fn known(&self, pid: pid_t) -> Option<Latched> {
         let (policy, _) = self.tree.get()?;
-        match self.cgroup(pid).ok()? {
-            cgroup if cgroup == self.own_cgroup => Some(policy),
-            cgroup => self.known_for(cgroup.as_ref()),
+        match self.other_cgroup(pid).ok()? {
+            None => Some(policy),
+            Some(cgroup) => self.known_for(&cgroup),
         }
     }
 
-    fn known_for(&self, cgroup: Option<&CgroupPath>) -> Option<Latched> {
-        self.others.lock().get(cgroup?).copied()
+    fn known_for(&self, cgroup: &CgroupPath) -> Option<Latched> {
+        self.others.lock().get(cgroup).copied()
     }
 
-    fn cgroup(&self, pid: pid_t) -> Result<Option<CgroupPath>, Unusable> {
+    /// The cgroup of a process, if it is another than the guard's own and there is a policy directory.
+    fn other_cgroup(&self, pid: pid_t) -> Result<Option<CgroupPath>, Unusable> {
+        if !has_directory(&self.settings) {
+            return Ok(None);
+        }
         let process = Process {
             pid: pid.cast_unsigned(),
         };
-        cgroup_of(process, &self.settings)
+        let cgroup = cgroup_of(process, &self.settings)?;
+        Ok(Some(cgroup).filter(|cgroup| self.own_cgroup.as_ref() != Some(cgroup)))
     }
 
     fn of_tree(&self) -> Result<Option<Latched>, Unusable> {
@@ -171,7 +178,9 @@ impl Policies {
             latch,
             lists,
             require: settings.is_required.then_some(b"1"),
-            ..cgroup.map_or_else(Given::default, |cgroup| cgroup.given(&settings.directory))
+            ..cgroup
+                .filter(|_| has_directory(settings))
+                .map_or_else(Given::default, |cgroup| cgroup.given(&settings.directory))
         };
         let assigns = Reader::default().read(&given, &mut Disk::default(), |policy, _| {
             !policy.is_unassigned()
@@ -199,15 +208,16 @@ fn keep(given: &Given<'_>) -> Result<Latched, Unusable> {
     Ok(policy)
 }
 
-/// The cgroup of a process; none where there is no policy directory, which makes it of no account.
-fn cgroup_of(process: Process, settings: &Settings) -> Result<Option<CgroupPath>, Unusable> {
-    match settings.directory.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => process
-            .cgroup(settings.controller.as_deref())
-            .map(Some)
-            .map_err(|error| Unusable::NoCgroup(error.to_string())),
-    }
+fn cgroup_of(process: Process, settings: &Settings) -> Result<CgroupPath, Unusable> {
+    process
+        .cgroup(settings.controller.as_deref())
+        .map_err(|error| Unusable::NoCgroup(error.to_string()))
+}
+
+/// Whether there is a policy directory, or something in its place.
+fn has_directory(settings: &Settings) -> bool {
+    let found = settings.directory.symlink_metadata();
+    !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// With what can be done where nothing is assigned.

@@ -10,7 +10,6 @@ use ipaddr_socket::host::Level;
 
 use crate::cli::{Cli, ipv6_by_default};
 use crate::failure::Failure;
-use crate::log;
 
 /// What the guard is told.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ fn level_of_environment() -> Level {
     let Some(word) = env::var_os("IPADDR_LOG") else {
         return Level::Error;
     };
-    word.to_str().and_then(log::level).unwrap_or_else(|| {
+    Level::named(word.as_bytes()).unwrap_or_else(|| {
         let expected = "expected off, error, info or debug; taken for error";
         eprintln!("ipaddr-guard: IPADDR_LOG: {word:?}: {expected}");
         Level::Error

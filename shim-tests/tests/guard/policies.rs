@@ -134,3 +134,24 @@ fn a_process_in_another_cgroup() {
     let (said, run) = start("127.0.0.0/8\n");
     assert!(said.starts_with("0 127.0.0.2 "), "{said} {run:?}");
 }
+
+/// What a process has for life doesn't depend on files that come later.
+#[test]
+fn a_policy_directory_that_comes_late() {
+    let parent = PolicyDir::new();
+    let path = parent.path().join("policy");
+    let options = [
+        "--policy",
+        path.to_str().expect("UTF-8"),
+        "--ip",
+        "127.0.0.2",
+    ];
+    let guarded = Guarded::new().options(&options);
+    let bind = guarded.copy(&harness("bind"));
+    let script = "echo ready; while read line; do \"$0\" tcp4 0.0.0.0 0; done";
+    let mut started = guarded.start("sh", &["-c", script, bind.to_str().expect("UTF-8")]);
+    assert!(started.ask("").starts_with("0 127.0.0.2 "));
+    parent.write("policy", "ipv4", "127.0.0.9\n");
+    assert!(started.ask("").starts_with("0 127.0.0.2 "));
+    assert!(started.end().status.success());
+}
