@@ -39,7 +39,7 @@ list_tests() {
 
 cargo build --release --locked --workspace
 # All packages of the workspace: those that come, the guard's, are on the list by themselves.
-list_tests glibc cargo test --locked --workspace --tests
+list_tests glibc cargo test --quiet --locked --workspace --tests
 # shellcheck disable=SC2046,SC2086 # words
-IPADDR_TEST_LIBC=musl list_tests musl cargo test --locked -p shim-tests --target-dir target/musl \
+IPADDR_TEST_LIBC=musl list_tests musl cargo test --quiet --locked -p shim-tests --target-dir target/musl \
     $(printf ' --test %s' $MUSL_TESTS)

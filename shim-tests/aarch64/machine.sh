@@ -52,7 +52,7 @@ make_tests_disk() {
 }
 
 # The test programs to run, all or those that are named: a libc, a directory and a path a line. The library's
-# come first, the tool's and the rules' after them.
+# come first, the tool's and the rules' after them, and those that take longest come last.
 choose() {
     for libc in glibc musl; do
         sed "s/^/$libc /" "/ipaddr/target/$libc.list"
@@ -61,7 +61,7 @@ choose() {
         sub(".*/", "", name)
         sub("-[0-9a-f]*$", "", name)
         if (names == "  " || index(names, " " name " "))
-            print ($2 ~ /shim-tests$/ ? 1 : 2), $0
+            print (name ~ /^(ctl|differential|random_calls|scale|torture)$/ ? 3 : $2 ~ /shim-tests$/ ? 1 : 2), $0
     }' | sort -s -k 1,1 | cut -d ' ' -f 2-
 }
 
