@@ -3,10 +3,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Log {
     level: Level,
-    queue: SyncSender<Message>,
+    file: Option<PathBuf>,
+    /// Of the thread that writes, which the first line starts: most guards have nothing to say.
+    queue: Arc<OnceLock<SyncSender<Message>>>,
     lost: Arc<AtomicU64>,
     /// What was last said of a policy that can't be used.
     said: Arc<Mutex<String>>,
@@ -40,22 +42,26 @@ enum Message {
 }
 
 impl Log {
-    /// Starts the thread that writes to `file`, or to stderr.
-    pub fn start(level: Level, file: Option<&Path>) -> Self {
-        let (queue, messages) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let output = Output {
-            file: file.map(Path::to_owned),
-            complained: false,
-        };
-        let counter = Arc::clone(&lost);
-        thread::spawn(move || write_all(&messages, output, &counter));
+    /// To `file`, or to stderr.
+    pub fn new(level: Level, file: Option<PathBuf>) -> Self {
         Self {
             level,
-            queue,
-            lost,
+            file,
+            queue: Arc::default(),
+            lost: Arc::default(),
             said: Arc::default(),
         }
+    }
+
+    fn start(&self) -> SyncSender<Message> {
+        let (queue, messages) = sync_channel(WAITING);
+        let output = Output {
+            file: self.file.clone(),
+            complained: false,
+        };
+        let lost = Arc::clone(&self.lost);
+        thread::spawn(move || write_all(&messages, output, &lost));
+        queue
     }
 
     /// Whether lines of this level are wanted.
@@ -89,14 +95,18 @@ impl Log {
 
     /// Waits until all lines are written, but not for long.
     pub fn flush(&self) {
+        let Some(queue) = self.queue.get() else {
+            return;
+        };
         let (answer, done) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(answer)).is_ok() {
+        if queue.try_send(Message::Flush(answer)).is_ok() {
             let _ = done.recv_timeout(PATIENCE);
         }
     }
 
     fn push(&self, line: String) {
-        if self.queue.try_send(Message::Line(line)).is_err() {
+        let queue = self.queue.get_or_init(|| self.start());
+        if queue.try_send(Message::Line(line)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -129,7 +139,7 @@ fn write_all(messages: &Receiver<Message>, mut output: Output, lost: &AtomicU64)
 }
 
 struct Output {
-    file: Option<std::path::PathBuf>,
+    file: Option<PathBuf>,
     complained: bool,
 }
 

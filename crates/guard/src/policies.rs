@@ -13,7 +13,7 @@ use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_policy::family::PerFamily;
 use ipaddr_policy::latch::Latch;
 use ipaddr_policy::levels::{self, Given, Kind};
-use ipaddr_policy::rules::Chain;
+use ipaddr_policy::rules::{Builder, Chain, Memory};
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy};
 use libc::pid_t;
@@ -182,6 +182,9 @@ impl Policies {
                 .filter(|_| has_directory(settings))
                 .map_or_else(Given::default, |cgroup| cgroup.given(&settings.directory))
         };
+        if let Some(found) = read_without_rules(&given) {
+            return Ok(found);
+        }
         let assigns = Reader::default().read(&given, &mut Disk::default(), |policy, _| {
             !policy.is_unassigned()
         })?;
@@ -194,6 +197,26 @@ impl Policies {
         }
         Ok(Some(policy))
     }
+}
+
+/// Reads a policy that has no rules, as most: the memory for rules takes longer to get than all else.
+/// `None` if it has some, or can't be used.
+fn read_without_rules(given: &Given<'_>) -> Option<Option<Latched>> {
+    let mut policy = Box::new(Policy::UNASSIGNED);
+    let mut level = Box::new(Assignment::UNASSIGNED);
+    let mut files = Disk::default();
+    let rules = Builder::new(Memory {
+        files: &mut [],
+        rules: &mut [],
+        ports: &mut [],
+        index: &mut [],
+        names: &mut [],
+    });
+    let levels = levels::read(given, &mut files, &mut level, &mut policy, rules).ok()?;
+    if levels.rules.is_some() {
+        return None;
+    }
+    Some((!policy.is_unassigned()).then(|| &*Box::leak(policy)))
 }
 
 /// Reads a policy into memory that is never given back.

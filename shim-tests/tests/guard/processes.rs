@@ -71,7 +71,7 @@ fn signals_while_a_call_is_judged() {
 fn a_connect_that_waits_is_interrupted() {
     Guarded::new()
         .harness("interrupted_connect", &[])
-        .says("EINTR soon");
+        .says("EINTR then");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn take_listener(child: Pid, mut from: File) -> Result<OwnedFd, Failure> {
 
 fn guard(child: Pid, listener: Listener, mut go: File, policies: Policies, parent: File) -> ! {
     let settings = policies.settings();
-    let log = Log::start(settings.level, settings.log_file.as_deref());
+    let log = Log::new(settings.level, settings.log_file.clone());
     let ended = prepare(policies, log.clone()).and_then(|tree| {
         // Only now, for whoever waits for the parent's word has it.
         go.write_all(&[0])

@@ -1,6 +1,7 @@
 //! The loop: one thread takes calls and answers them, and never blocks. What would take long it hands
 //! to the pool.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::thread;
 
@@ -59,14 +60,18 @@ impl Worker {
 pub fn serve(tree: &Arc<Tree>, listener: &Arc<Listener>) -> Result<(), Errno> {
     let kept = raise_limit().min(KEPT);
     let patience = Patience::of_this_thread()?;
-    let (pool_tree, pool_listener) = (Arc::clone(tree), Arc::clone(listener));
-    let pool = Pool::start(move || slow_worker(&pool_tree, &pool_listener, kept / 8));
+    let start_pool = || {
+        let (tree, listener) = (Arc::clone(tree), Arc::clone(listener));
+        Pool::start(move || slow_worker(&tree, &listener, kept / 8))
+    };
+    // Most guards need none.
+    let pool = OnceCell::new();
     let mut worker = Worker::new(tree, listener, kept);
     while let Some(call) = listener.receive()? {
         match worker.judge(&call, &patience, false) {
             Outcome::Answer(answer) => worker.answer(&call, answer),
             Outcome::Later => {
-                if pool.submit(call).is_err() {
+                if pool.get_or_init(start_pool).submit(call).is_err() {
                     tree.log
                         .error(call.tid, "a call is refused: EPERM, too many calls wait");
                     worker.answer(&call, Answer::REFUSED);
