@@ -169,11 +169,12 @@ pub enum Command {
         #[command(subcommand)]
         call: Call,
     },
-    /// List the processes that have the library, and those that should have it but don't
+    /// List the processes that have the library or a guard, and those that should have one but don't
     ///
-    /// For each its cgroup, whether the library is loaded, its version, and what is latched: `-` is
-    /// nothing yet, `?` is unknown, with the reason behind it. A process without the library in a
-    /// restricted cgroup is not restricted.
+    /// For each its cgroup, whether the library is loaded, whether it is under a guard, the version of
+    /// that, and what is latched: `-` is nothing yet, `?` is unknown, with the reason behind it. A process
+    /// with neither in a restricted cgroup is not restricted. If the supervisor of a guard has been
+    /// killed, its processes are refused everything.
     Ps,
     /// Remove the assignment and the rules of a cgroup
     ///

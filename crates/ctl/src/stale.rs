@@ -76,9 +76,9 @@ fn stale(
         cgroup,
         running: Some(running),
     };
-    let keeps = match subject.latch() {
-        Some(text) => {
-            let text = text.to_vec();
+    let keeps = match &subject.running.as_ref()?.library {
+        Library::Latched(text) => {
+            let text = text.clone();
             let is_stale = families
                 .iter()
                 .any(|family| !is_up_to_date(&subject, &text, *family, reader));
@@ -87,7 +87,7 @@ fn stale(
                 text,
             })?
         }
-        None => match subject.running?.library {
+        _ => match subject.running?.library {
             Library::Hidden(why) | Library::Unknown(why) => Keeps::Unknown(why),
             _ => return None,
         },

@@ -11,6 +11,7 @@
 //! | [`calls`] | what becomes of each call |
 //! | [`target`] | the processes that are guarded |
 //! | [`policies`] | what they may use |
+//! | [`mark`] | what is latched, for others to see |
 //! | [`tree`] | what all threads of the supervisor share |
 //! | [`log`] | one line a decision |
 //! | [`sys`] | system calls that neither std nor nix has; all `unsafe` |
@@ -25,6 +26,7 @@ mod failure;
 mod filter;
 mod launch;
 mod log;
+mod mark;
 mod notify;
 mod policies;
 mod settings;

@@ -20,6 +20,7 @@ use libc::pid_t;
 use parking_lot::Mutex;
 
 use crate::failure::Failure;
+use crate::mark;
 use crate::settings::Settings;
 
 /// A policy that is never given back: a process has it for life.
@@ -164,7 +165,11 @@ impl Policies {
         let mut text = Bytes(Vec::new());
         Latch(policy).write(&mut text);
         // Another thread may have been faster.
-        Ok(Some(self.tree.get_or_init(|| (policy, text.0)).0))
+        let (policy, _) = self.tree.get_or_init(|| {
+            mark::put(&text.0);
+            (policy, text.0)
+        });
+        Ok(Some(*policy))
     }
 
     fn read_for(

@@ -13,6 +13,7 @@
 //! | [`reader`] | reads a policy, by the library's own code (`ipaddr-policy`) |
 //! | [`process`] | processes: cgroup, environment, mappings, program |
 //! | [`library`] | whether a process has the library, and what it has latched |
+//! | [`guard`] | whether a process runs under ipaddr-guard, and what that has latched |
 //! | [`subject`] | the policy of a cgroup or of a process |
 //! | [`error`] | what can't be read, and why |
 //!
@@ -39,6 +40,7 @@
 
 pub mod cgroup_path;
 pub mod error;
+pub mod guard;
 pub mod hierarchy;
 pub mod level_files;
 pub mod library;

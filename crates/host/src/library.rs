@@ -40,6 +40,8 @@ pub enum Obstacle {
     NoMark,
     /// Its memory can't be read: `EACCES` for another user's process.
     Memory(Unreadable),
+    /// Its descriptors can't be read: `EACCES` for another user's process.
+    Descriptors(Unreadable),
     /// The text of its latch doesn't end where any latch has ended.
     EndlessLatch,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Obstacle {
             Self::NoMemory => f.write_str("it has no memory any more"),
             Self::NoMark => f.write_str("no mark in its library, which may be an older one"),
             Self::Memory(Unreadable { error, .. }) => write!(f, "its memory: {error}"),
+            Self::Descriptors(Unreadable { error, .. }) => write!(f, "its descriptors: {error}"),
             Self::EndlessLatch => f.write_str("its memory: the text of the latch has no end"),
         }
     }
@@ -59,7 +62,9 @@ impl fmt::Display for Obstacle {
 impl Error for Obstacle {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Maps(unreadable) | Self::Memory(unreadable) => unreadable.source(),
+            Self::Maps(unreadable) | Self::Memory(unreadable) | Self::Descriptors(unreadable) => {
+                unreadable.source()
+            }
             Self::NoMemory | Self::NoMark | Self::EndlessLatch => None,
         }
     }
@@ -102,15 +107,28 @@ pub fn inspect(process: Process) -> Inspection {
     if !mappings.iter().any(Mapping::is_of_library) {
         return Library::NotLoaded.into();
     }
-    match inspect_library(process, &mappings) {
+    inspect_mark(process, &mappings, Mapping::is_of_library)
+}
+
+/// Reads what a process has latched by the mark in the data of a file, which is in its memory.
+pub(crate) fn inspect_mark(
+    process: Process,
+    mappings: &[Mapping],
+    is_of_file: impl Fn(&Mapping) -> bool,
+) -> Inspection {
+    match try_mark(process, mappings, is_of_file) {
         Ok(inspection) => inspection,
         Err(obstacle) => Library::Hidden(obstacle).into(),
     }
 }
 
-fn inspect_library(process: Process, mappings: &[Mapping]) -> Result<Inspection, Obstacle> {
+fn try_mark(
+    process: Process,
+    mappings: &[Mapping],
+    is_of_file: impl Fn(&Mapping) -> bool,
+) -> Result<Inspection, Obstacle> {
     let memory = Memory::open(process)?;
-    let Mark { latch, version } = find_mark(&memory, mappings)?;
+    let Mark { latch, version } = find_mark(&memory, mappings, is_of_file)?;
     let library = match latch {
         0 => Library::Free,
         address => memory
@@ -156,10 +174,14 @@ fn version(bytes: &[u8]) -> Option<String> {
     Some(text.escape_debug().to_string())
 }
 
-fn find_mark(memory: &Memory, mappings: &[Mapping]) -> Result<Mark, Obstacle> {
+fn find_mark(
+    memory: &Memory,
+    mappings: &[Mapping],
+    is_of_file: impl Fn(&Mapping) -> bool,
+) -> Result<Mark, Obstacle> {
     let data = mappings
         .iter()
-        .filter(|mapping| mapping.is_writable && mapping.is_of_library());
+        .filter(|mapping| mapping.is_writable && is_of_file(mapping));
     for mapping in data {
         let length = usize::try_from(mapping.end - mapping.start).unwrap_or(0);
         if let Some(mark) = Mark::find(&memory.read(mapping.start, length)?) {

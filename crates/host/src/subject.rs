@@ -8,6 +8,7 @@ use ipaddr_policy::{PerFamily, Policy};
 
 use crate::cgroup_path::CgroupPath;
 use crate::error::Unreadable;
+use crate::guard::{self, Guard};
 use crate::level_files::Disk;
 use crate::library::{self, Inspection, Library};
 use crate::process::Process;
@@ -34,6 +35,8 @@ pub struct Running {
     pub library: Library,
     /// The library's version, if it says one.
     pub version: Option<String>,
+    /// Whether there is a guard above it, and what that has latched.
+    pub guard: Guard,
     /// The environment that it was started with.
     pub environment: Result<Environment, Unreadable>,
     /// Whether it has more rights than its caller: the library ignores some variables then.
@@ -51,6 +54,7 @@ impl Running {
             process,
             library,
             version,
+            guard: guard::inspect(process),
             environment,
             is_secure,
         }
@@ -69,11 +73,12 @@ impl Running {
         self.variable(name).filter(|_| !self.is_secure)
     }
 
-    /// What is latched, if anything is.
+    /// What is latched, if anything is: by its library, else by its guard.
     #[must_use]
     pub fn latch(&self) -> Option<&[u8]> {
-        match &self.library {
-            Library::Latched(text) => Some(text),
+        match (&self.library, &self.guard) {
+            (Library::Latched(text), _) => Some(text),
+            (_, Guard::Supervised(supervisor)) => supervisor.latch.as_deref(),
             _ => None,
         }
     }
@@ -210,6 +215,7 @@ mod tests {
                 process: Process::current(),
                 library,
                 version: None,
+                guard: Guard::None,
                 environment: Ok(Environment::new(Vec::new())),
                 is_secure: false,
             }),

@@ -5,8 +5,10 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use ipaddr_host::guard::Guard;
 use ipaddr_host::library::Library;
 use ipaddr_host::reader::Reader;
+use ipaddr_host::subject::Running;
 use ipaddr_policy::errno::Errno;
 use ipaddr_policy::judge::{deciding, judge, judge_address, reached};
 use ipaddr_policy::levels::Levels;
@@ -35,26 +37,39 @@ pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    match subject.running.map(|running| running.library) {
-        Some(Library::NotLoaded) => {
-            writeln!(
-                out,
-                "  but the process doesn't have the library: it is not restricted"
-            )?;
+    if let Some(running) = &subject.running {
+        if let Some(line) = what_holds(running) {
+            writeln!(out, "  {line}")?;
         }
-        Some(Library::Hidden(why) | Library::Unknown(why)) => {
-            writeln!(
-                out,
-                "  by what the files say now: what is latched is unknown ({why})"
-            )?;
+        if matches!(running.guard, Guard::Killed(_)) {
+            return Ok(Outcome::Found);
         }
-        Some(Library::Free | Library::Latched(_)) | None => {}
     }
     Ok(match (verdict, question.request) {
         (Verdict::Deny(_), _) | (Verdict::Rewrite(_), Request::ConnectBound { .. }) => {
             Outcome::Found
         }
         (Verdict::Pass | Verdict::Rewrite(_), _) => Outcome::Fine,
+    })
+}
+
+/// Whether the answer holds for a process, and why it may not.
+fn what_holds(running: &Running) -> Option<String> {
+    Some(match (&running.guard, &running.library) {
+        (Guard::Killed(_), _) => {
+            "but the guard of the process has been killed: the call fails with ENOSYS".to_owned()
+        }
+        (Guard::Supervised(_), _) => return None,
+        (Guard::Unknown(why), Library::NotLoaded | Library::Unknown(_)) => format!(
+            "by what the files say now: what the guard of the process has latched is unknown ({why})"
+        ),
+        (_, Library::NotLoaded) => {
+            "but the process doesn't have the library: it is not restricted".to_owned()
+        }
+        (_, Library::Hidden(why) | Library::Unknown(why)) => {
+            format!("by what the files say now: what is latched is unknown ({why})")
+        }
+        (_, Library::Free | Library::Latched(_)) => return None,
     })
 }
 

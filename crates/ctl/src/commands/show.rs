@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_host::error::Unreadable;
+use ipaddr_host::guard::Guard;
 use ipaddr_host::library::Library;
 use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_host::subject::{Running, Subject};
@@ -111,6 +112,9 @@ fn print_process(out: &mut impl Write, subject: &Subject, running: &Running) -> 
         running.process.name()
     )?;
     writeln!(out, "library: {}", library(running))?;
+    if let Some(guard) = guard(&running.guard) {
+        writeln!(out, "guard: {guard}")?;
+    }
     match &running.environment {
         Err(Unreadable { error, .. }) => {
             writeln!(out, "variables: ? (its environment: {error})")?;
@@ -130,12 +134,35 @@ fn library(running: &Running) -> String {
     let version = running.version.as_deref();
     let loaded = version.map_or("loaded".to_owned(), |version| format!("loaded ({version})"));
     match &running.library {
-        Library::NotLoaded => "not loaded: this process is not restricted".to_owned(),
+        Library::NotLoaded if matches!(running.guard, Guard::None) => {
+            "not loaded: this process is not restricted".to_owned()
+        }
+        Library::NotLoaded => "not loaded".to_owned(),
         Library::Free => format!("{loaded}, nothing latched yet"),
         Library::Latched(text) => format!("{loaded}, latched {}", Shown(Printable(text))),
         Library::Hidden(why) => format!("{loaded}, latched ? ({why})"),
         Library::Unknown(why) => format!("? ({why})"),
     }
+}
+
+/// `None` for a process without one.
+fn guard(guard: &Guard) -> Option<String> {
+    Some(match guard {
+        Guard::None => return None,
+        Guard::Own => "this process is one of a guard's own".to_owned(),
+        Guard::Supervised(supervisor) => {
+            let version = supervisor.version.as_deref().unwrap_or("?");
+            let latched = match &supervisor.latch {
+                Some(text) => Shown(("latched ", Printable(text))).to_string(),
+                None => "nothing latched yet".to_owned(),
+            };
+            format!("process {} ({version}), {latched}", supervisor.process.pid)
+        }
+        Guard::Killed(_) => {
+            "killed: bind, connect and sends with a destination fail with ENOSYS".to_owned()
+        }
+        Guard::Unknown(why) => format!("? ({why})"),
+    })
 }
 
 fn print_lines(out: &mut impl Write, files: &[LevelText], name: FileName) -> io::Result<()> {
@@ -220,6 +247,22 @@ fn process_json(subject: &Subject, running: &Running) -> Value {
         "version": running.version,
         "latch": latch,
         "unknown": why,
+        "guard": guard_json(&running.guard),
         "variables": serde_json::Map::from_iter(variables),
     })
+}
+
+fn guard_json(guard: &Guard) -> Value {
+    match guard {
+        Guard::None => Value::Null,
+        Guard::Own => json!({"state": "own"}),
+        Guard::Supervised(supervisor) => json!({
+            "state": "supervised",
+            "pid": supervisor.process.pid,
+            "version": supervisor.version,
+            "latch": supervisor.latch.as_deref().map(String::from_utf8_lossy),
+        }),
+        Guard::Killed(_) => json!({"state": "killed"}),
+        Guard::Unknown(why) => json!({"state": "unknown", "unknown": why.to_string()}),
+    }
 }

@@ -1,11 +1,13 @@
 //! The program, with a policy directory of its own.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use shim_tests::PolicyDir;
+use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ipaddrctl");
 
@@ -125,5 +127,34 @@ impl Ctl {
         names.retain(|name| name != ".ipaddrctl.lock");
         names.sort();
         names
+    }
+}
+
+/// A user who may see nothing of root's processes, and has a copy of the program: the directories above
+/// it may not be for others. It takes setpriv.
+pub struct Nobody(TempDir);
+
+impl Nobody {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir_in("/tmp").expect("a temporary directory");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("ours");
+        // By another process: of a file that is open for writing here, a child of another test's may
+        // have the descriptor for a moment, and then nobody can execute it.
+        let mut copy = Command::new("cp");
+        let copied = copy.arg(PROGRAM).arg(directory.path()).status();
+        assert!(copied.expect("cp starts").success());
+        Self(directory)
+    }
+
+    /// Runs it with the words of a line.
+    #[track_caller]
+    pub fn line(&self, ctl: &Ctl, line: &str) -> Said {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(self.0.path().join("ipaddrctl"))
+            .args(line.split(' '))
+            .env("IPADDR_POLICY_DIR", ctl.0.path());
+        Said::of(&command.output().expect("setpriv starts"))
     }
 }

@@ -6,6 +6,7 @@ mod command;
 mod command_line;
 mod explain;
 mod glibc;
+mod guarded;
 mod killed;
 mod man_pages;
 mod named;

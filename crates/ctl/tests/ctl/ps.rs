@@ -1,7 +1,7 @@
 //! `ps`: processes with the library and what they have latched, and those that should have it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use ipaddr_policy::latch::MARK;
 use shim_tests::{Cgroup, Shim, library, skip};
 
-use super::command::{Ctl, FOUND, PROGRAM, VERSION};
+use super::command::{Ctl, FOUND, Nobody, Said, VERSION};
 
 /// A child that is ended with its test.
-struct Ended(Child);
+pub struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -32,18 +32,18 @@ impl Ended {
     }
 }
 
-/// The columns of a process but for its id: cgroup, library, version, command and latched.
-fn row(ctl: &Ctl, pid: u32) -> Option<[String; 5]> {
-    let said = ctl.line("ps");
+/// The columns of a process but for its id: cgroup, library, guard, version, command and latched.
+pub fn row(said: &Said, pid: u32) -> Option<[String; 6]> {
     let row = said.out.lines().find_map(|line| {
         let (id, rest) = line.trim().split_once("  ")?;
         (id == pid.to_string()).then_some(rest)
     })?;
     let (cgroup, rest) = row.split_once("  ").expect("a column");
     let (library, rest) = rest.trim().split_once("  ").expect("a column");
+    let (guard, rest) = rest.trim().split_once("  ").expect("a column");
     let (version, rest) = rest.trim().split_once("  ").expect("a column");
     let (command, latched) = rest.trim().split_once("  ").expect("a column");
-    Some([cgroup, library, version, command, latched].map(|cell| cell.trim().to_owned()))
+    Some([cgroup, library, guard, version, command, latched].map(|cell| cell.trim().to_owned()))
 }
 
 /// A process is still another program for a moment, or at its load.
@@ -62,14 +62,24 @@ fn assert_version(
     [library, version, latched]: [&str; 3],
 ) {
     let cgroup = format!("/{}", group.name());
-    let expected = Some([&cgroup, library, version, program, latched].map(str::to_owned));
+    assert_columns(
+        ctl,
+        pid,
+        [&cgroup, library, "no", version, program, latched],
+    );
+}
+
+/// A process is still another program for a moment, or at its load.
+#[track_caller]
+pub fn assert_columns(ctl: &Ctl, pid: u32, columns: [&str; 6]) {
+    let expected = Some(columns.map(str::to_owned));
     for _ in 0..200 {
-        if row(ctl, pid) == expected {
+        if row(&ctl.line("ps"), pid) == expected {
             return;
         }
         thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(row(ctl, pid), expected);
+    assert_eq!(row(&ctl.line("ps"), pid), expected);
 }
 
 #[test]
@@ -125,7 +135,11 @@ fn with_and_without_the_library() {
     assert_eq!(ctl.line("ps").status, FOUND);
     drop(without);
     let outside = Shim::without().on_demand();
-    assert_eq!(row(&ctl, outside.pid()), None, "its cgroup has no policy");
+    assert_eq!(
+        row(&ctl.line("ps"), outside.pid()),
+        None,
+        "its cgroup has no policy"
+    );
     drop((held, own, late, confined, ruled, outside));
     drop((restricted, free));
 }
@@ -185,25 +199,34 @@ fn after_exec() {
     drop(sleep);
 }
 
-/// A static program, compiled here.
+/// A static program, compiled into a directory: it says its id, and waits.
+pub fn static_program(directory: &Path) -> Option<PathBuf> {
+    if !skip::command("cc") {
+        return None;
+    }
+    let source = directory.join("waits.c");
+    let code = "#include <stdio.h>\n#include <unistd.h>\n\
+                int main(void) { printf(\"%d\\n\", (int)getpid()); fflush(stdout); return pause(); }\n";
+    fs::write(&source, code).expect("a file");
+    let program = directory.join("waits");
+    let mut cc = Command::new("cc");
+    cc.arg("-static").arg(&source).arg("-o").arg(&program);
+    if cc.output().expect("cc starts").status.success() {
+        return Some(program);
+    }
+    skip::skip("cc can't link statically");
+    None
+}
+
 #[test]
 fn programs_that_cant_have_it() {
     let Some(group) = skip::cgroup() else { return };
-    if !skip::command("cc") {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let Some(program) = static_program(directory.path()) else {
         return;
-    }
+    };
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let source = directory.path().join("waits.c");
-    let code = "#include <unistd.h>\nint main(void) { return (int)pause(); }\n";
-    fs::write(&source, code).expect("a file");
-    let program = directory.path().join("waits");
-    let mut cc = Command::new("cc");
-    cc.arg("-static").arg(&source).arg("-o").arg(&program);
-    if !cc.output().expect("cc starts").status.success() {
-        return skip::skip("cc can't link statically");
-    }
     let waits = Ended::start(Shim::policy(ctl.0.path()).cgroup(&group).command(&program));
     assert_row(
         &ctl,
@@ -279,21 +302,10 @@ fn as_another_user() {
     let ctl = Ctl::new();
     ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
     let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
-    // A copy, because the directories above the program may not be for others.
-    let directory = tempfile::tempdir_in("/tmp").expect("a temporary directory");
-    let program = directory.path().join("ipaddrctl");
-    fs::copy(PROGRAM, &program).expect("a file");
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("ours");
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(program)
-        .arg("ps");
-    command.env("IPADDR_POLICY_DIR", ctl.0.path());
-    let output = command.output().expect("setpriv starts");
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = Nobody::new().line(&ctl, "ps");
     let pid = format!("{}  ", process.pid());
-    let line = out
+    let line = said
+        .out
         .lines()
         .find(|line| line.trim().starts_with(&pid))
         .expect("it is listed");

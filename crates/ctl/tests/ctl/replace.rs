@@ -1,12 +1,12 @@
 //! `assign --replace`: another list in the place of one that is there, and who keeps the old one.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs;
+use std::os::unix::fs::chown;
 use std::process::Command;
 
 use shim_tests::{Shim, skip};
 
-use super::command::{Ctl, EPERM, PROGRAM, SYSTEM, Said, UNUSABLE};
+use super::command::{Ctl, EPERM, Nobody, PROGRAM, SYSTEM, Said, UNUSABLE};
 
 #[test]
 fn another_list_in_its_place() {
@@ -181,28 +181,16 @@ fn as_another_user() {
     }
     let mut process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
     assert_eq!(process.bind_wildcard(), "127.0.0.2");
-    // A copy, because the directories above the program may not be for others.
-    let directory = tempfile::tempdir_in("/tmp").expect("a temporary directory");
-    let program = directory.path().join("ipaddrctl");
-    fs::copy(PROGRAM, &program).expect("a file");
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("ours");
     let cgroup = format!("/{}", group.name());
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(&program)
-            .args(arguments)
-            .env("IPADDR_POLICY_DIR", ctl.0.path());
-        Said::of(&command.output().expect("setpriv starts")).fine()
-    };
-    let replaced = run(&["assign", "--replace", &cgroup, "127.0.0.3"]);
+    let nobody = Nobody::new();
+    let run = |line: &str| nobody.line(&ctl, line).fine();
+    let replaced = run(&format!("assign --replace {cgroup} 127.0.0.3"));
     let unknown = format!(
         "\n  {} on_demand: ? (its maps: Permission denied (os error 13))\n",
         process.pid()
     );
     assert!(replaced.ends_with(&unknown), "{replaced}");
-    let removed = run(&["remove", "--yes", &cgroup]);
+    let removed = run(&format!("remove --yes {cgroup}"));
     let unknown =
         format!("\n1 process in {cgroup} can't be inspected: what it has latched is unknown\n");
     assert!(removed.ends_with(&unknown), "{removed}");

@@ -7,11 +7,13 @@
 //! | [`environment`] | the variables that it was started with |
 //! | [`auxiliary`] | what the kernel has told its dynamic linker |
 //! | [`mappings`] | what is mapped in its memory |
+//! | [`status`] | its parent and its seccomp filters |
 
 pub mod auxiliary;
 pub mod cgroup;
 pub mod environment;
 pub mod mappings;
+pub mod status;
 pub mod unit;
 
 use std::fs::{self, File, Metadata};
@@ -25,6 +27,7 @@ use crate::error::Unreadable;
 use auxiliary::Auxiliary;
 use environment::Environment;
 use mappings::Mapping;
+use status::Status;
 
 /// `PF_KTHREAD` of include/linux/sched.h.
 const PF_KTHREAD: u64 = 0x0020_0000;
@@ -87,6 +90,12 @@ impl Process {
     /// As for [`Process::environment`].
     pub fn auxiliary(self) -> Result<Auxiliary, Unreadable> {
         self.read("auxv").map(|bytes| Auxiliary::parse(&bytes))
+    }
+
+    /// Its parent and its seccomp filters; `None` if it is gone.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        Status::parse(&fs::read_to_string(self.path("status")).ok()?)
     }
 
     /// The result of stat(2) for its program, which may have been removed.

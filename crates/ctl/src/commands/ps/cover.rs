@@ -1,0 +1,149 @@
+//! What restricts a process: the library, a guard, both or neither.
+
+use std::os::unix::fs::MetadataExt;
+
+use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::error::Unreadable;
+use ipaddr_host::guard::Supervisor;
+use ipaddr_host::library::{Library, Obstacle};
+use ipaddr_host::process::Process;
+use ipaddr_host::process::mappings::LIBRARY;
+use ipaddr_host::settings;
+use nix::libc::{S_ISGID, S_ISUID};
+
+use crate::addresses;
+
+/// What restricts a process, in the words of the table.
+pub struct Cover {
+    /// Whether it has the library.
+    pub library: &'static str,
+    /// Whether it has a guard.
+    pub guard: &'static str,
+    /// What is latched, or why nothing is.
+    pub latched: String,
+    /// Whether it should be restricted and isn't.
+    pub is_hole: bool,
+}
+
+/// Why the library is loaded but covers nothing.
+const GO: &str = "Go program: its runtime makes system calls without libc";
+
+const KILLED: &str =
+    "its guard has been killed: bind, connect and sends with a destination fail with ENOSYS";
+
+impl Cover {
+    /// Of a process without a guard; `None` if it neither has the library nor should have it.
+    pub fn by_library(process: Process, found: &Library, is_restricted: bool) -> Option<Self> {
+        let is_useless = match found {
+            Library::NotLoaded | Library::Unknown(_) => false,
+            Library::Free => is_restricted,
+            Library::Latched(_) | Library::Hidden(_) => true,
+        } && process.is_go();
+        let (latched, is_hole) = match found {
+            _ if is_useless => (format!("- ({GO})"), true),
+            Library::NotLoaded if is_restricted => (why_not(process), true),
+            Library::Unknown(why) if is_restricted => (format!("? ({why})"), false),
+            Library::NotLoaded | Library::Unknown(_) => return None,
+            Library::Free => ("-".to_owned(), false),
+            Library::Latched(text) => (addresses::latched(text), false),
+            Library::Hidden(why) => (format!("? ({why})"), false),
+        };
+        Some(Self {
+            library: word(found),
+            guard: "no",
+            latched,
+            is_hole,
+        })
+    }
+
+    /// Of a process whose calls a supervisor answers. `elsewhere` is its cgroup if that has a policy:
+    /// where it isn't the supervisor's, both policies hold.
+    pub fn by_guard(
+        process: Process,
+        found: &Library,
+        supervisor: &Supervisor,
+        elsewhere: Option<&CgroupPath>,
+    ) -> Self {
+        let latch = supervisor.latch.as_deref();
+        let mut latched = latch.map_or("-".to_owned(), addresses::latched);
+        let own = match found {
+            Library::Latched(text) if !process.is_go() => Some(addresses::latched(text)),
+            Library::Hidden(why) => Some(format!("? ({why})")),
+            _ => None,
+        };
+        if let Some(own) = own.filter(|own| *own != latched) {
+            latched = format!("{own}; by the guard {latched}");
+        }
+        let of_tree = supervisor
+            .process
+            .cgroup(settings::cgroup_controller().as_deref());
+        if let (Some(cgroup), Ok(of_tree)) = (elsewhere, of_tree)
+            && *cgroup != of_tree
+        {
+            latched = format!("{latched}; and what {cgroup} is assigned");
+        }
+        Self {
+            library: word(found),
+            guard: "yes",
+            latched,
+            is_hole: false,
+        }
+    }
+
+    /// Of a process whose supervisor has been killed: it is refused everything.
+    pub fn by_killed_guard(found: &Library) -> Self {
+        Self {
+            library: word(found),
+            guard: "killed",
+            latched: format!("everything is refused ({KILLED})"),
+            is_hole: false,
+        }
+    }
+
+    /// Of a process that may have a guard.
+    pub fn by_unknown_guard(process: Process, found: &Library, why: &Obstacle) -> Self {
+        let by_library = Self::by_library(process, found, false);
+        let latched = match by_library {
+            Some(cover) if !cover.is_hole => cover.latched,
+            _ => format!("? (the guard above it: {why})"),
+        };
+        Self {
+            library: word(found),
+            guard: "?",
+            latched,
+            is_hole: false,
+        }
+    }
+}
+
+/// Whether the library is loaded.
+fn word(library: &Library) -> &'static str {
+    match library {
+        Library::NotLoaded => "no",
+        Library::Unknown(_) => "?",
+        Library::Free | Library::Latched(_) | Library::Hidden(_) => "yes",
+    }
+}
+
+/// Why a process doesn't have the library, as far as that is known.
+fn why_not(process: Process) -> String {
+    let mode = process.executable().map_or(0, |program| program.mode());
+    let auxiliary = process.auxiliary();
+    let preload = process.environment().map(|environment| {
+        let preload = environment.get("LD_PRELOAD").unwrap_or_default();
+        preload.windows(LIBRARY.len()).any(|name| name == LIBRARY)
+    });
+    let why = match (auxiliary, preload) {
+        (Err(Unreadable { error, .. }), _) | (_, Err(Unreadable { error, .. })) => {
+            return format!("- ({error})");
+        }
+        (Ok(auxiliary), _) if auxiliary.base == 0 => "static program",
+        (Ok(auxiliary), _) if auxiliary.secure && mode & (S_ISUID | S_ISGID) != 0 => {
+            "set-user-ID or set-group-ID program"
+        }
+        (Ok(auxiliary), _) if auxiliary.secure => "program with capabilities",
+        (_, Ok(false)) => "started without LD_PRELOAD",
+        (_, Ok(true)) => "LD_PRELOAD names the library, but it was not loaded",
+    };
+    format!("- ({why})")
+}
