@@ -76,6 +76,8 @@ left() {
 works 'install' dpkg --install /first.deb
 check 'install: what it says' '' "$(printf '%s\n' "$said" | grep -i -e warning -e error)"
 main_job 'installed'
+check 'installed: the main job under the guard, as nobody' '127.0.0.2 127.0.0.2 refused' \
+    "$(as nobody run-restricted --guard --ip 127.0.0.2 --log off -- python3 /main_job.py 2>&1)"
 check 'installed: the library' /usr/lib/libipaddr/libipaddr.so \
     "$(as nobody run-restricted --ip 127.0.0.2 --log off -- printenv LD_PRELOAD 2>&1)"
 check 'installed: the version' "$(dpkg-deb --field "$debian/first.deb" Version | sed 's/-.*//')" \
