@@ -12,6 +12,8 @@ use clap_complete::Shell;
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_policy::rules::Protocol;
 
+use crate::commands::unit::{Service, Slice};
+
 /// The exit statuses, see [`crate::failure`].
 pub const EXIT_STATUS: [(&str, &str); 7] = [
     ("0", "done, nothing wrong"),
@@ -42,8 +44,8 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
     ("NO_COLOR", "no colour, not even on a terminal"),
 ];
 
-/// Examples for the man pages: docs/ipaddrctl.md has each, with what it prints.
-pub const EXAMPLES: [&str; 10] = [
+/// Examples for the man pages: docs/ipaddrctl.md and docs/deployment.md have each.
+pub const EXAMPLES: [&str; 11] = [
     "ipaddrctl assign --create /web 127.0.1.2 127.0.1.3",
     "ipaddrctl assign /db 127.0.3.0/24 '!127.0.3.1'",
     "ipaddrctl assign /mail 127.0.2.25 none",
@@ -54,6 +56,7 @@ pub const EXAMPLES: [&str; 10] = [
     "ipaddrctl explain --cgroup /mail connect 127.0.3.5:6380",
     "ipaddrctl explain --cgroup /mail accept 127.0.3.7:40000 127.0.2.25:25",
     "ipaddrctl remove /mail",
+    "ipaddrctl unit web-b.service --ip 10.0.0.6",
 ];
 
 /// The files, for the man pages.
@@ -186,6 +189,38 @@ pub enum Command {
         /// Remove the files; without it, only print which ones
         #[arg(long)]
         yes: bool,
+    },
+    /// Print or install what puts a systemd service under the library
+    ///
+    /// That is a drop-in for the unit, and the policy of the cgroup that systemd makes for it; of a
+    /// template without an instance (web@.service), of the slice that all instances are in. The service
+    /// doesn't start if the library or the policy is missing, or if the library isn't loaded. Without
+    /// --install the files are printed, and nothing is written.
+    Unit {
+        /// The service: web-b.service, web@b.service
+        #[arg(value_name = "UNIT")]
+        unit: Service,
+        /// Assign IPv4: an address, or entries separated by commas, or `loopback` or `none`
+        #[arg(long, value_name = "ADDR", required_unless_present = "ip6")]
+        ip: Option<String>,
+        /// The same for IPv6. Without it, --ip means --ip6 loopback; `any` leaves all of IPv6
+        #[arg(long, value_name = "ADDR")]
+        ip6: Option<String>,
+        /// The slice that the service is in; the default is what systemctl(1) says, or else systemd's
+        #[arg(long, value_name = "SLICE")]
+        slice: Option<Slice>,
+        /// The library; the default is that of the package
+        #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+        library: Option<PathBuf>,
+        /// Write the files
+        #[arg(long)]
+        install: bool,
+        /// With --install, replace what is assigned already
+        #[arg(long, requires = "install")]
+        replace: bool,
+        /// The directory of the drop-ins, instead of /etc/systemd/system
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        units: Option<PathBuf>,
     },
     /// Print the completion for a shell
     Completions {

@@ -71,6 +71,27 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),
         Command::Ps => commands::ps::run(policy),
         Command::Remove { cgroup, yes } => commands::remove::run(policy, cgroup, yes),
+        Command::Unit {
+            unit,
+            ip,
+            ip6,
+            slice,
+            library,
+            install,
+            replace,
+            units,
+        } => {
+            let options = commands::unit::Options {
+                ip: ip.as_deref(),
+                ip6: ip6.as_deref(),
+                slice: slice.as_ref(),
+                library: library.as_deref(),
+                install,
+                replace,
+                units: units.as_deref(),
+            };
+            commands::unit::run(policy, &unit, &options)
+        }
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(&command),
     }

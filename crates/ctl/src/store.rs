@@ -92,6 +92,21 @@ impl Store {
     }
 }
 
+/// Writes a file elsewhere, in the place of one that is there: as a whole or not at all, with the
+/// directories above it.
+pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let directory = parent(path);
+    make_directories(directory)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let unfinished = PathBuf::from(name);
+    // Left from a call that was killed.
+    remove(&unfinished)?;
+    write_unfinished(&unfinished, text.as_bytes()).map_err(|error| failed(&unfinished, &error))?;
+    fs::rename(&unfinished, path).map_err(|error| failed(path, &error))?;
+    sync_directory(directory)
+}
+
 /// The name under which a file is written, which nothing reads.
 pub fn unfinished(name: FileName) -> String {
     format!(".{}.new", name.as_str())

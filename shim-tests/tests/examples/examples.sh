@@ -229,14 +229,22 @@ line=$(cat "$work/units")
 sh -c "$line" &
 check "$line" 10.0.0.5:80 "$(listeners 80)"
 end 80
-setting=$(sed -n 's/^Environment=\(LD_PRELOAD=.*\)/\1/p' "$deployment")
-file=$(sed -n 's/^# \(\/etc\/ipaddr\/system.slice\/.*\)/\1/p' "$deployment")
-mkdir -p "${file%/*}" && echo 10.0.0.6 >"$file" && mkdir -p "$unified/system.slice/web-b.service"
-# shellcheck disable=SC2016 # for the inner shell
-sh -c 'echo "$$" >"$0/system.slice/web-b.service/cgroup.procs"; exec env "$1" nginx -g "daemon off;"' \
-    "$unified" "$setting" &
-check "$setting with $file" 10.0.0.6:80 "$(listeners 80)"
-end 80
+line='ipaddrctl unit web-b.service --ip 10.0.0.6'
+documented "$line"
+if [ -x "$ctl" ]; then
+    drop_in=$(block "$deployment" '# /etc/systemd/system/web-b.service.d/libipaddr.conf')
+    check "$line" "$drop_in" "$(sh -c "$line" 2>/dev/null)"
+    sh -c "$line --install --units $work/drop-ins" >"$work/log" 2>&1
+    setting=$(printf '%s\n' "$drop_in" | sed -n 's/^Environment=\(LD_PRELOAD=.*\)/\1/p')
+    mkdir -p "$unified/system.slice/web-b.service"
+    # shellcheck disable=SC2016 # for the inner shell
+    sh -c 'echo "$$" >"$0/system.slice/web-b.service/cgroup.procs"; exec env "$1" nginx -g "daemon off;"' \
+        "$unified" "$setting" &
+    check "$line --install" 10.0.0.6:80 "$(listeners 80)"
+    end 80
+else
+    skip "$line" 'ipaddrctl is not built'
+fi
 
 # One daemon's own setting, the whole system, and a new library.
 # shellcheck disable=SC2016 # as it is written

@@ -41,12 +41,33 @@ pub fn run(
     let cgroup = &places.cgroup(cgroup);
     check_name(cgroup)?;
     let lists = lists(addresses)?;
+    write_in(&places, &directory, cgroup, lists, options)
+}
+
+/// Assigns lists, as [`list()`] makes them, to a cgroup.
+pub fn write(
+    directory: &Path,
+    cgroup: &CgroupPath,
+    lists: Vec<(Family, String)>,
+    options: Options,
+) -> Result<Outcome, Failure> {
+    check_name(cgroup)?;
+    write_in(&Places::new(directory), directory, cgroup, lists, options)
+}
+
+fn write_in(
+    places: &Places,
+    directory: &Path,
+    cgroup: &CgroupPath,
+    lists: Vec<(Family, String)>,
+    options: Options,
+) -> Result<Outcome, Failure> {
     // With a directory of its own the name would be a known one.
     places.warn_if_mistyped(cgroup);
     // From here on no other ipaddrctl changes the directory.
-    let store = Store::open(&directory, options.create)?;
+    let store = Store::open(directory, options.create)?;
     let target = Target {
-        directory: &directory,
+        directory,
         cgroup,
         replace: options.replace,
     };
@@ -62,10 +83,10 @@ pub fn run(
     }
     target.check_levels(&files)?;
     store.write(cgroup, &files)?;
-    print(&directory, cgroup, &files)?;
-    shared::warn(&directory, cgroup, &files);
+    print(directory, cgroup, &files)?;
+    shared::warn(directory, cgroup, &files);
     if options.replace {
-        let stale = stale::find(&directory, cgroup, &families)?;
+        let stale = stale::find(directory, cgroup, &families)?;
         stale::print(&stale, &mut anstream::stdout().lock())?;
     }
     Ok(Outcome::Fine)
@@ -114,8 +135,7 @@ fn lists(arguments: &[String]) -> Result<Vec<(Family, String)>, Failure> {
             entries.extend(&words);
         }
         if !entries.is_empty() {
-            check(&entries, family)?;
-            lists.push((family, entries.join("\n") + "\n"));
+            lists.push((family, list(&entries, family)?));
         }
     }
     if let Some(word) = words.first()
@@ -126,6 +146,15 @@ fn lists(arguments: &[String]) -> Result<Vec<(Family, String)>, Failure> {
         )));
     }
     Ok(lists)
+}
+
+/// The text of a file with these entries.
+///
+/// # Errors
+/// `EINVAL`: one is none of the family, or they assign nothing.
+pub fn list(entries: &[&str], family: Family) -> Result<String, Failure> {
+    check(entries, family)?;
+    Ok(entries.join("\n") + "\n")
 }
 
 fn check(entries: &[&str], family: Family) -> Result<(), Failure> {

@@ -7,3 +7,4 @@ pub mod manual;
 pub mod ps;
 pub mod remove;
 pub mod show;
+pub mod unit;

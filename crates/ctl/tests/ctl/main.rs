@@ -17,3 +17,4 @@ mod session;
 mod show;
 mod together;
 mod trust;
+mod unit;

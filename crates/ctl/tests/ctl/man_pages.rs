@@ -11,7 +11,7 @@ use shim_tests::{PolicyDir, artifacts, skip};
 
 use super::command::{Ctl, Said, VERSION};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "",
     "assign",
     "show",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 12] = [
     "explain accept",
     "ps",
     "remove",
+    "unit",
     "completions",
     "man",
 ];
