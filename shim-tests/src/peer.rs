@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
+use crate::FrontEnd;
+
 /// A listener that a program under the library is to connect to.
 pub struct Listener(TcpListener);
 
@@ -35,13 +37,52 @@ impl Listener {
 /// # Errors
 /// Those of connect(2).
 pub fn connect_from(source: &str, remote: &str, port: u16) -> io::Result<TcpStream> {
+    let (socket, remote) = bound_to(source, remote, port);
+    socket.connect(&remote.into())?;
+    Ok(socket.into())
+}
+
+fn bound_to(source: &str, remote: &str, port: u16) -> (Socket, SocketAddr) {
     let [source, remote] = [source, remote].map(|text| text.parse::<IpAddr>().expect("an address"));
     let remote = SocketAddr::new(remote, port);
     let socket = Socket::new(Domain::for_address(remote), Type::STREAM, None).expect("a socket");
     let bound = socket.bind(&SocketAddr::new(source, 0).into());
     bound.expect("the address is on loopback");
-    socket.connect(&remote.into())?;
-    Ok(socket.into())
+    (socket, remote)
+}
+
+/// A peer that rules of ACCEPT refuse, and that has tried to connect.
+pub struct Stranger(io::Result<TcpStream>);
+
+impl Stranger {
+    /// From an address of one's choice. Under the guard nobody answers, so it doesn't wait for that.
+    #[must_use]
+    pub fn from(source: &str, remote: &str, port: u16) -> Self {
+        if FrontEnd::of_tests() == FrontEnd::Library {
+            return Self(connect_from(source, remote, port));
+        }
+        let (socket, remote) = bound_to(source, remote, port);
+        socket.set_nonblocking(true).expect("it can be");
+        Self(match socket.connect(&remote.into()) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+            _ => Ok(socket.into()),
+        })
+    }
+
+    /// Whether the connection was reset by now, or as soon as it was made; under the guard, whether it
+    /// still waits for an answer.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        if FrontEnd::of_tests() == FrontEnd::Library {
+            return is_reset(&self.0);
+        }
+        let waits = |stream: &TcpStream| {
+            let no_peer = stream.peer_addr().map_err(|error| error.kind());
+            let no_error = matches!(stream.take_error(), Ok(None));
+            no_peer == Err(io::ErrorKind::NotConnected) && no_error
+        };
+        self.0.as_ref().is_ok_and(waits)
+    }
 }
 
 /// What a connection brings within ten seconds: bytes, or an error.

@@ -109,12 +109,6 @@ pub fn for_library(why: &str) -> bool {
     library
 }
 
-/// Whether rules of ACCEPT can be tested; skips where not.
-#[must_use]
-pub fn accept_rules() -> bool {
-    for_library("it can't apply rules of ACCEPT yet")
-}
-
 /// Whether a program under test may open such a socket, `raw4` say; skips if it may not. Raw ones are
 /// root's, and the guard refuses MPTCP's.
 #[must_use]

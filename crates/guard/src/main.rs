@@ -9,6 +9,7 @@
 //! | [`filter`] | which system calls are judged |
 //! | [`notify`] | calls come in, answers go out |
 //! | [`calls`] | what becomes of each call |
+//! | [`peers`] | rules for peers, which the kernel applies |
 //! | [`target`] | the processes that are guarded |
 //! | [`policies`] | what they may use |
 //! | [`mark`] | what is latched, for others to see |
@@ -28,6 +29,7 @@ mod launch;
 mod log;
 mod mark;
 mod notify;
+mod peers;
 mod policies;
 mod settings;
 mod sys;

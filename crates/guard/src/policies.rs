@@ -13,7 +13,7 @@ use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_policy::family::PerFamily;
 use ipaddr_policy::latch::Latch;
 use ipaddr_policy::levels::{self, Given, Kind};
-use ipaddr_policy::rules::{Builder, Chain, Memory};
+use ipaddr_policy::rules::{Builder, Memory, RuleSet};
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Policy};
 use libc::pid_t;
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use crate::failure::Failure;
 use crate::mark;
+use crate::peers::{attach, program};
 use crate::settings::Settings;
 
 /// A policy that is never given back: a process has it for life.
@@ -33,8 +34,8 @@ pub enum Unusable {
     Mistake(UnusablePolicy),
     /// The cgroup can't be told.
     NoCgroup(String),
-    /// It has rules for peers.
-    RulesForPeers,
+    /// The kernel takes no packet filter that is so many instructions long.
+    TooManyRulesForPeers(usize),
 }
 
 impl From<UnusablePolicy> for Unusable {
@@ -49,9 +50,12 @@ impl fmt::Display for Unusable {
         match self {
             Self::Mistake(error) => error.fmt(f),
             Self::NoCgroup(why) => f.write_str(why),
-            Self::RulesForPeers => f.write_str(
-                "ipaddr.rules: has rules of ACCEPT, which ipaddr-guard can't apply yet: expected \
-                 rules of BIND and CONNECT only, or the library (run-restricted.sh without --guard)",
+            Self::TooManyRulesForPeers(instructions) => write!(
+                f,
+                "ipaddr.rules: the rules of ACCEPT make a packet filter of {instructions} \
+                 instructions, which the kernel refuses: expected at most {}, in the memory that \
+                 net.core.optmem_max allows, or the library (run-restricted.sh without --guard)",
+                program::MOST
             ),
         }
     }
@@ -98,11 +102,9 @@ impl Policies {
         &self.settings
     }
 
-    /// Whether peers have to be judged, by what is known before the filter is made.
-    pub fn has_rules_for_peers(&self) -> bool {
-        self.tree
-            .get()
-            .is_some_and(|(policy, _)| policy.has_rules(Chain::Accept))
+    /// The rules of the tree, as far as they are known.
+    pub fn rules(&self) -> Option<&'static RuleSet<'static>> {
+        self.tree.get().and_then(|(policy, _)| policy.rules)
     }
 
     /// The policy of a process, read from files if need be: it may take long.
@@ -191,16 +193,12 @@ impl Policies {
             return Ok(found);
         }
         let assigns = Reader::default().read(&given, &mut Disk::default(), |policy, _| {
-            !policy.is_unassigned()
-        })?;
+            check_rules_for_peers(policy).map(|()| !policy.is_unassigned())
+        })??;
         if !assigns {
             return Ok(None);
         }
-        let policy = keep(&given)?;
-        if policy.has_rules(Chain::Accept) {
-            return Err(Unusable::RulesForPeers);
-        }
-        Ok(Some(policy))
+        Ok(Some(keep(&given)?))
     }
 }
 
@@ -234,6 +232,14 @@ fn keep(given: &Given<'_>) -> Result<Latched, Unusable> {
         .map_err(|error| Box::new(error.map(<[u8]>::to_vec)))?;
     policy.rules = levels.rules.map(|rules| &*Box::leak(Box::new(rules)));
     Ok(policy)
+}
+
+/// Whether the kernel takes the rules for peers.
+fn check_rules_for_peers(policy: &Policy<'_>) -> Result<(), Unusable> {
+    let Some(program) = policy.rules.and_then(program::program) else {
+        return Ok(());
+    };
+    attach::try_out(&program).map_err(|_| Unusable::TooManyRulesForPeers(program.len()))
 }
 
 fn cgroup_of(process: Process, settings: &Settings) -> Result<CgroupPath, Unusable> {

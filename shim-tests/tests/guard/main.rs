@@ -8,11 +8,13 @@
 //! | [`guarded`] | a command under the guard |
 //! | [`programs`] | static programs, set-uid ones, and others that the library doesn't reach |
 //! | [`calls`] | calls that the library doesn't see, and those that need more than the rules |
+//! | [`peers`] | rules of ACCEPT |
 //! | [`processes`] | threads, signals, daemons, exit statuses |
 //! | [`policies`] | late assignments, cgroups, refusals |
 
 mod calls;
 mod guarded;
+mod peers;
 mod policies;
 mod processes;
 mod programs;

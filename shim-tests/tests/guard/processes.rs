@@ -11,7 +11,7 @@ use crate::guarded::{Guarded, is_ended_by, send};
 
 /// Waits for something that comes about on its own.
 #[track_caller]
-fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_there() {
         assert!(begin.elapsed() < Duration::from_secs(60), "{what}");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shim_tests::{PolicyDir, Shim, peer, skip};
+use shim_tests::{FrontEnd, PolicyDir, Shim, skip};
 
 use crate::command::client;
 use crate::ports::free_port;
@@ -49,11 +49,10 @@ fn redis_replica_connects_from_the_address() {
     );
 }
 
-/// A client outside the subnet sees the reset, one inside is answered.
+/// A client outside the subnet is refused, one inside is answered.
 #[test]
 fn redis_drops_strangers() {
-    let there = skip::command("redis-server") && skip::command("redis-cli");
-    if !there || !skip::accept_rules() {
+    if !skip::command("redis-server") || !skip::command("redis-cli") {
         return;
     }
     let rules = "-A ACCEPT ! -s 127.77.66.0/24 -j REJECT\n";
@@ -62,14 +61,21 @@ fn redis_drops_strangers() {
     redis.listens_on(&["127.77.66.1"]);
     let port = redis.port().to_string();
     let arguments = ["-h", "127.77.66.1", "-p", &port, "ping"];
+    // Under the guard a stranger gets no answer, and redis-cli would wait for one for minutes.
+    let resets = FrontEnd::of_tests().expects(true, false);
     for _ in 0..5 {
-        let run = client(&Shim::ipv4("127.77.67.1"), "redis-cli", &arguments);
-        let told = run.err.clone() + &run.out;
-        assert!(told.contains("Connection reset by peer"), "{run:?}");
+        if resets {
+            let run = client(&Shim::ipv4("127.77.67.1"), "redis-cli", &arguments);
+            let told = run.err.clone() + &run.out;
+            assert!(told.contains("Connection reset by peer"), "{run:?}");
+        }
         client(&Shim::ipv4("127.77.66.9"), "redis-cli", &arguments).says("PONG");
     }
-    let stranger = redis.connect_from("127.77.67.1", "127.77.66.1");
-    assert!(peer::is_reset(&stranger));
+    let stranger = redis.stranger("127.77.67.1", "127.77.66.1");
+    assert!(stranger.is_refused());
+    if !resets {
+        return;
+    }
     let said = redis.output();
     let by = format!(": reset, by {}/ipaddr.rules:1", policy.path().display());
     assert!(said.contains(&by), "{said}");

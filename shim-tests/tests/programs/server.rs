@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use shim_tests::peer::Stranger;
 use shim_tests::{peer, skip};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -136,13 +137,18 @@ impl Server {
         );
     }
 
-    /// Asserts that friends are answered and strangers reset, whoever comes first.
+    /// A connection to it that rules refuse, from an address of one's choice.
+    pub fn stranger(&self, source: &str, address: &str) -> Stranger {
+        Stranger::from(source, address, self.port)
+    }
+
+    /// Asserts that friends are answered and strangers refused, whoever comes first.
     #[track_caller]
     pub fn answers_only_to(&self, friend: &str, stranger: &str, address: &str, protocol: Protocol) {
         for _ in 0..5 {
-            let refused = self.connect_from(stranger, address);
-            assert!(peer::is_reset(&refused), "it said:\n{}", self.output());
+            let stranger = self.stranger(stranger, address);
             self.answers_to(friend, address, protocol);
+            assert!(stranger.is_refused(), "it said:\n{}", self.output());
         }
     }
 

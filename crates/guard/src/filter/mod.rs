@@ -22,9 +22,9 @@ const IPPROTO_SMC: u32 = 256;
 /// `AF_SMC` of linux/socket.h.
 const AF_SMC: u32 = 43;
 
-/// The filter. `judges_peers` says whether the policy has rules for peers.
+/// The filter. accept(2) isn't in it: rules for peers are the kernel's, see [`crate::peers`].
 #[must_use]
-pub fn filter(judges_peers: bool) -> Vec<sock_filter> {
+pub fn filter() -> Vec<sock_filter> {
     let mut rules = vec![
         Rule::always(libc::SYS_bind, Action::Judge),
         Rule::always(libc::SYS_connect, Action::Judge),
@@ -68,11 +68,6 @@ pub fn filter(judges_peers: bool) -> Vec<sock_filter> {
         Rule::always(libc::SYS_io_uring_register, REFUSED),
     ];
     rules.extend(unsupported_sockets());
-    if judges_peers {
-        rules.extend(
-            [libc::SYS_accept, libc::SYS_accept4].map(|number| Rule::always(number, Action::Judge)),
-        );
-    }
     program::assemble(&rules)
 }
 

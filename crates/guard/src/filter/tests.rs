@@ -47,17 +47,17 @@ fn run(program: &[sock_filter], data: &seccomp_data) -> u32 {
 }
 
 fn answer_to(number: c_long, args: [u64; 6]) -> u32 {
-    answer_of(ARCHITECTURE, number, args, false)
+    answer_of(ARCHITECTURE, number, args)
 }
 
-fn answer_of(arch: u32, number: c_long, args: [u64; 6], judges_peers: bool) -> u32 {
+fn answer_of(arch: u32, number: c_long, args: [u64; 6]) -> u32 {
     let data = seccomp_data {
         nr: i32::try_from(number).expect("it is small"),
         arch,
         instruction_pointer: 0,
         args,
     };
-    run(&filter(judges_peers), &data)
+    run(&filter(), &data)
 }
 
 #[test]
@@ -87,13 +87,6 @@ fn others_pass() {
         libc::SYS_execve,
     ] {
         assert_eq!(answer_to(number, [u64::MAX; 6]), PASSED, "{number}");
-    }
-}
-
-#[test]
-fn peers_are_judged_where_there_are_rules_for_them() {
-    for number in [libc::SYS_accept, libc::SYS_accept4] {
-        assert_eq!(answer_of(ARCHITECTURE, number, [0; 6], true), JUDGED);
     }
 }
 
@@ -136,10 +129,7 @@ fn rings_are_refused() {
 fn other_architectures_and_x32_are_refused() {
     for arch in OTHER_ARCHITECTURES {
         for number in [libc::SYS_bind, libc::SYS_read, 361, 0] {
-            assert_eq!(
-                answer_of(arch, number, [0; 6], false),
-                refused(libc::ENOSYS)
-            );
+            assert_eq!(answer_of(arch, number, [0; 6]), refused(libc::ENOSYS));
         }
     }
     for number in [libc::SYS_bind, 0, 520] {

@@ -22,6 +22,7 @@ use super::report::Report;
 use super::supervisor;
 use crate::failure::Failure;
 use crate::filter::filter;
+use crate::peers::attach;
 use crate::policies::Policies;
 use crate::sys::{pidfd, process, seccomp};
 use crate::target::status::Status;
@@ -42,7 +43,10 @@ pub fn run(words: Vec<OsString>, policies: Policies) -> Result<c_int, Failure> {
     // Where the supervisor is killed the command is this process's child.
     set_child_subreaper(true).map_err(system("prctl"))?;
     let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(system("pipe"))?;
-    let filter = filter(policies.has_rules_for_peers());
+    if let Some(rules) = policies.rules() {
+        attach::to_inherited(rules)?;
+    }
+    let filter = filter();
     let supervisor = match process::fork_alone().map_err(system("fork"))? {
         ForkResult::Child => {
             drop(from);

@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use ipaddr_policy::errno::Errno;
 use ipaddr_socket::sockaddr::Sockaddr;
@@ -148,6 +148,54 @@ pub fn attach_filter(socket: BorrowedFd<'_>, program: &[sock_filter]) -> Result<
     let from = (&raw const program).cast();
     // SAFETY: the kernel only reads the program, of which `len` is the length.
     checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, from, len) })
+}
+
+/// setsockopt(2) with `SO_LOCK_FILTER`: from now on nobody replaces the filter.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub fn lock_filter(socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    let on = c_int::from(true).to_ne_bytes();
+    set_option(socket, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &on)
+}
+
+/// `SO_GET_FILTER` of socket(7): the filter of a socket, empty if it has none.
+///
+/// # Errors
+/// `EINVAL` if it has more than `most` instructions, `EACCES` if it isn't of this kind.
+pub fn filter(socket: BorrowedFd<'_>, most: usize) -> Result<Vec<sock_filter>, Errno> {
+    let nothing = sock_filter {
+        code: 0,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    };
+    let mut program = vec![nothing; most];
+    let mut len = socklen_t::try_from(most).map_err(|_| Errno(libc::EINVAL))?;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_GET_FILTER);
+    let to = program.as_mut_ptr().cast();
+    // SAFETY: `len` says how many instructions `program` has room for, as this option counts.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, to, &raw mut len) };
+    checked(result)?;
+    program.truncate(len as usize);
+    Ok(program)
+}
+
+/// A new TCP socket, of IPv6 where there is no IPv4.
+///
+/// # Errors
+/// Those of socket(2).
+pub fn stream() -> Result<OwnedFd, Errno> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: three numbers.
+    let new = |family| unsafe { libc::socket(family, kind, 0) };
+    let fd = match new(libc::AF_INET) {
+        -1 => new(libc::AF_INET6),
+        fd => fd,
+    };
+    checked(fd)?;
+    // SAFETY: the kernel has just made it, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn checked(result: c_int) -> Result<(), Errno> {

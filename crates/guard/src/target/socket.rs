@@ -163,6 +163,12 @@ impl<'a> Duplicate<'a> {
     }
 }
 
+impl AsFd for Duplicate<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 impl Socket for Duplicate<'_> {
     fn number(&self) -> c_int {
         self.number

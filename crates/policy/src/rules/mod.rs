@@ -11,6 +11,7 @@
 //! | [`builder`] | keeps what has been read |
 //! | [`rule`] | one rule: what it matches, and what becomes of that |
 //! | [`set`] | the rules of all files, and what they decide |
+//! | [`conditions`] | the rules of a chain, for those who have somebody else apply them |
 //! | [`index`] | finds the rules that may match without iterating over all |
 //! | [`memory`] | where rules are kept |
 //! | `span` | a part of one of the arrays there |
@@ -29,6 +30,7 @@
 
 pub mod builder;
 pub mod chain;
+pub mod conditions;
 pub mod error;
 pub mod index;
 pub mod memory;

@@ -203,7 +203,7 @@ impl Rule {
         }
     }
 
-    fn is_for(&self, family: Family) -> bool {
+    pub(super) fn is_for(&self, family: Family) -> bool {
         match self.families {
             Families::Both => true,
             Families::Ipv4 => family == Family::Ipv4,
@@ -211,7 +211,7 @@ impl Rule {
         }
     }
 
-    fn is_for_protocol(&self, protocol: Protocol) -> bool {
+    pub(super) fn is_for_protocol(&self, protocol: Protocol) -> bool {
         match self.protocols {
             Protocols::All => true,
             Protocols::Tcp => protocol == Protocol::Tcp,
