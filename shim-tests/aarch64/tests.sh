@@ -7,6 +7,7 @@
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 target=/ipaddr/target/aarch64-unknown-linux-gnu
 export IPADDR_LIBRARY="$target/release/libipaddr.so"
+export IPADDR_GUARD="$target/release/ipaddr-guard"
 export IPADDR_TEST_SKIPS=/tmp/skips
 export RUST_BACKTRACE=0
 # A tenth and a quarter of what is usual: each takes some twenty times as long here.
