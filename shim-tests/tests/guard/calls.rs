@@ -259,3 +259,30 @@ fn a_send_that_opens_a_connection() {
         assert_eq!(listener.peer().ip().to_string(), ADDRESS, "{how}");
     }
 }
+
+/// A family that asks the kernel itself; its sends have a destination too.
+#[test]
+fn netlink_is_untouched() {
+    if !skip::command("ip") {
+        return;
+    }
+    let arguments = ["-o", "address", "show", "dev", "lo"];
+    let bare = Shim::without().run("ip", &arguments);
+    assert!(bare.out.contains("127.0.0.1/8"), "{bare:?}");
+    Guarded::new().run("ip", &arguments).says(&bare.out);
+}
+
+#[test]
+fn a_connect_that_does_not_wait() {
+    let listener = Listener::on("127.0.0.1");
+    let program = "import errno, select, socket, sys
+client = socket.socket()
+client.setblocking(False)
+result = client.connect_ex(('127.0.0.1', int(sys.argv[1])))
+select.select([], [client], [], 60)
+error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+print(errno.errorcode.get(result, result), error, client.getsockname()[0])";
+    let run = Guarded::new().run("python3", &["-c", program, &listener.port()]);
+    run.says("EINPROGRESS 0 127.0.0.2");
+    assert_eq!(listener.peer().ip().to_string(), ADDRESS);
+}

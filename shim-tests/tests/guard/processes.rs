@@ -252,3 +252,35 @@ fn only_the_command_keeps_the_caller_s_files() {
     let run = started.end();
     assert_eq!(run.code(), Some(5), "the command was still there: {run:?}");
 }
+
+/// Each of them gets its turn.
+#[test]
+fn many_threads_at_once() {
+    let (_peer, port) = udp_port("127.0.0.1");
+    let program = "import socket, sys, threading
+sent = []
+def send():
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(500):
+        client.sendto(b'x', ('127.0.0.1', int(sys.argv[1])))
+    sent.append(client.getsockname()[0])
+threads = [threading.Thread(target=send) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(sent), *set(sent))";
+    Guarded::new()
+        .run("python3", &["-c", program, &port])
+        .says("8 127.0.0.2");
+}
+
+#[test]
+fn a_tracer_inside() {
+    if !skip::command("strace") {
+        return;
+    }
+    let guarded = Guarded::new();
+    let bind = guarded.copy(&harness("bind"));
+    let bind = bind.to_str().expect("UTF-8");
+    let arguments = ["-f", "-o", "/dev/null", bind, "tcp4", "0.0.0.0", "0"];
+    guarded.run("strace", &arguments).begins("0 127.0.0.2 ");
+}
