@@ -34,6 +34,48 @@ pub enum Hook {
     NumberOnly,
 }
 
+/// What becomes of a call under ipaddr-guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The supervisor judges it by the same rules.
+    Judged,
+    /// Something else, in words.
+    Otherwise(&'static str),
+    /// It passes: the guard needs to know nothing of it.
+    NotNeeded,
+}
+
+/// What the filter of the guard has the supervisor judge, by the constants of libc.
+pub const JUDGED: [&str; 7] = [
+    "SYS_bind",
+    "SYS_connect",
+    "SYS_listen",
+    "SYS_sendto",
+    "SYS_sendmsg",
+    "SYS_sendmmsg",
+    "SYS_setsockopt",
+];
+
+/// Of accept(2): the kernel drops what the rules refuse before there is a connection.
+pub const PEERS: Guard = Guard::Otherwise("by a filter on the listener");
+
+impl Covered {
+    /// What becomes of it under the guard.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        match (self.name, self.number) {
+            ("accept" | "accept4", _) => PEERS,
+            ("socket", _) => Guard::Otherwise("MPTCP is refused"),
+            (_, Some(number)) if JUDGED.contains(&number) => Guard::Judged,
+            // By system calls that are.
+            ("__connect" | "bindresvport" | "rresvport" | "rresvport_af" | "syscall", _) => {
+                Guard::Judged
+            }
+            _ => Guard::NotNeeded,
+        }
+    }
+}
+
 /// The names that the library exports, sorted.
 pub fn exported() -> Vec<&'static str> {
     let functions = COVERED.iter().filter(|row| row.hook == Hook::Function);

@@ -2,6 +2,8 @@
 //! not hook, each with the reason. [`crate::covered`] has the others; a test compares both with the
 //! dynamic symbols of the libc that it finds.
 
+use crate::covered::{Guard, PEERS};
+
 /// Why a symbol is not hooked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uncovered {
@@ -12,6 +14,18 @@ pub enum Uncovered {
 }
 
 use Uncovered::{Harmless, InsideLibc};
+
+impl Uncovered {
+    /// What becomes of the call under ipaddr-guard, which sees libc's own system calls as well.
+    #[must_use]
+    pub fn guard(self) -> Guard {
+        match self {
+            Harmless(_) => Guard::NotNeeded,
+            InsideLibc(RPC_ACCEPTS) => PEERS,
+            InsideLibc(_) => Guard::Judged,
+        }
+    }
+}
 
 const NO_DESTINATION: &str = "has no destination: the socket is connected, and so bound, already";
 const RECEIVES: &str = "receives";

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs;
 
 use shim_tests::artifacts;
-use shim_tests::covered::{COVERED, Covered, Hook};
+use shim_tests::covered::{COVERED, Covered, Guard, Hook, JUDGED};
 use shim_tests::uncovered::{UNCOVERED, Uncovered};
 
 const BEGIN: &str = "<!-- symbols: generated -->\n";
@@ -48,6 +48,23 @@ fn each_row_names_tests() {
     }
 }
 
+/// What the page says of the guard is what its filter does.
+#[test]
+fn what_the_guard_judges_is_in_its_filter() {
+    let file = artifacts::workspace().join("crates/guard/src/filter/mod.rs");
+    let text = fs::read_to_string(file).expect("the filter");
+    let text: String = text.split_whitespace().collect();
+    for row in COVERED {
+        let Some(number) = row.number else { continue };
+        let judges = [
+            format!("Rule::always(libc::{number},Action::Judge)"),
+            format!("Rule::only(libc::{number},"),
+        ];
+        let is_judged = judges.iter().any(|rule| text.contains(rule));
+        assert_eq!(is_judged, JUDGED.contains(&number), "{}", row.name);
+    }
+}
+
 /// The page with this table.
 fn with_table(page: &str, table: &str) -> String {
     let (before, rest) = page.split_once(BEGIN).expect("where the table begins");
@@ -58,8 +75,8 @@ fn with_table(page: &str, table: &str) -> String {
 /// A column for each front end follows what the call is.
 fn table() -> String {
     let mut table = String::from(
-        "| symbol | what becomes of the call | next function | by number | shim | tests |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
+        "| symbol | what becomes of the call | next function | by number | shim | guard | tests |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in COVERED {
         writeln!(table, "{}", covered_row(row)).expect("a string");
@@ -73,13 +90,14 @@ fn table() -> String {
 fn covered_row(row: &Covered) -> String {
     let tests: Vec<_> = row.tests.iter().map(|test| format!("`{test}`")).collect();
     format!(
-        "| [`{}({})`](../{}) | {} | {} | {} | hooked | {} |",
+        "| [`{}({})`](../{}) | {} | {} | {} | hooked | {} | {} |",
         row.name,
         row.section,
         source(row),
         row.effect,
         next(row),
         row.number.map_or("–", |_| "yes"),
+        guard(row.guard()),
         tests.join(", ")
     )
 }
@@ -114,13 +132,25 @@ fn shared_next(row: &Covered) -> String {
         .map_or("–".into(), next)
 }
 
-fn uncovered_row(names: &[&str], why: Uncovered) -> String {
+fn uncovered_row(names: &[&str], reason: Uncovered) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    let (why, shim) = match why {
+    let (why, shim) = match reason {
         Uncovered::Harmless(why) => (why, "not needed"),
         Uncovered::InsideLibc(why) => (why, "not hooked"),
     };
-    format!("| {} | {why} | – | – | {shim} | – |", names.join(", "))
+    let guard = guard(reason.guard());
+    format!(
+        "| {} | {why} | – | – | {shim} | {guard} | – |",
+        names.join(", ")
+    )
+}
+
+fn guard(guard: Guard) -> &'static str {
+    match guard {
+        Guard::Judged => "judged",
+        Guard::Otherwise(what) => what,
+        Guard::NotNeeded => "not needed",
+    }
 }
 
 /// The symbols that have a reason in common, in the order of the first of each.
