@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use ipaddr_host::cgroup_path::CgroupPath;
+use ipaddr_host::cgroup_path::{CgroupPath, CgroupPathError};
 use ipaddr_policy::rules::Protocol;
 
 use crate::commands::unit::{Service, Slice};
@@ -177,8 +177,15 @@ pub enum Command {
     /// For each its cgroup, whether the library is loaded, whether it is under a guard, the version of
     /// that, and what is latched: `-` is nothing yet, `?` is unknown, with the reason behind it. A process
     /// with neither in a restricted cgroup is not restricted. If the supervisor of a guard has been
-    /// killed, its processes are refused everything.
-    Ps,
+    /// killed, its processes are refused everything, and so are those whose policy can't be used. What
+    /// is latched is stale if the files say otherwise by now. A user who may not inspect all processes
+    /// is told so, and the status is 6 if there is no hole among those that he may.
+    Ps {
+        /// Don't list the processes of this name, or in this cgroup (/PATH) and those inside it. May be
+        /// given more than once
+        #[arg(long, value_name = "COMMAND|CGROUP")]
+        ignore: Vec<Ignored>,
+    },
     /// Remove the assignment and the rules of a cgroup
     ///
     /// Running processes keep what they have latched.
@@ -299,6 +306,27 @@ impl FromStr for Endpoint {
             "expected ADDRESS:PORT, like 10.0.0.5:80 or [fd00::5]:80/udp".to_owned()
         })?;
         Ok(Self { address, protocol })
+    }
+}
+
+/// Processes that `ps` doesn't list: holes that are known, say.
+#[derive(Clone, Debug)]
+pub enum Ignored {
+    /// Those in a cgroup, and in the cgroups inside it.
+    Cgroup(CgroupPath),
+    /// Those of a name, as the table has it.
+    Command(String),
+}
+
+impl FromStr for Ignored {
+    type Err = CgroupPathError;
+
+    fn from_str(text: &str) -> Result<Self, CgroupPathError> {
+        if text.starts_with('/') {
+            CgroupPath::parse(text.as_bytes()).map(Self::Cgroup)
+        } else {
+            Ok(Self::Command(text.to_owned()))
+        }
     }
 }
 

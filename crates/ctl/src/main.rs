@@ -69,7 +69,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
             cgroups,
         } => commands::check::run(dir.as_deref().or(policy), strict, cgroups),
         Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),
-        Command::Ps => commands::ps::run(policy),
+        Command::Ps { ignore } => commands::ps::run(policy, &ignore),
         Command::Remove { cgroup, yes } => commands::remove::run(policy, cgroup, yes),
         Command::Unit {
             unit,

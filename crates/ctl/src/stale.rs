@@ -1,5 +1,5 @@
-//! Running processes that keep what the files don't say any more: they have latched it, or what they
-//! have latched is unknown.
+//! Running processes and what the files say by now: those that keep something else, because they have
+//! latched it or what they have latched is unknown, and those that can't use what the files say.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_host::library::{Library, Obstacle};
 use ipaddr_host::process::{Process, unit};
-use ipaddr_host::reader::Reader;
+use ipaddr_host::reader::{Reader, UnusablePolicy};
 use ipaddr_host::settings::{self, DEFAULT_POLICY_DIRECTORY};
 use ipaddr_host::subject::{Running, Subject};
 use ipaddr_policy::{Assignment, Family, latch};
@@ -56,6 +56,35 @@ pub fn find(
         }
     }
     Ok(found)
+}
+
+/// Whether a process has latched something else than what it would get if it were restarted.
+pub fn differs(
+    directory: &Path,
+    process: Process,
+    cgroup: CgroupPath,
+    reader: &mut Reader,
+) -> bool {
+    let found = stale(directory, process, cgroup, &Family::ALL, reader);
+    found.is_some_and(|found| matches!(found.keeps, Keeps::Latched { .. }))
+}
+
+/// Why a process that has latched nothing yet is refused everything, if it is.
+pub fn mistake(
+    directory: &Path,
+    process: Process,
+    cgroup: CgroupPath,
+    reader: &mut Reader,
+) -> Option<UnusablePolicy> {
+    let running = Running::inspect(process);
+    let is_free = matches!(running.library, Library::Free);
+    let subject = Subject {
+        directory: reads(directory, &running).then(|| directory.to_owned())?,
+        cgroup,
+        running: is_free.then_some(running),
+    };
+    subject.running.as_ref()?;
+    subject.read_anew(reader, |_, _| ()).err()
 }
 
 /// `None` for one that has nothing to keep, or reads other files.

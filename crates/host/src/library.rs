@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
 use ipaddr_policy::latch::{MARK, VERSION_LEN, VERSION_NAME};
@@ -44,6 +45,21 @@ pub enum Obstacle {
     Descriptors(Unreadable),
     /// The text of its latch doesn't end where any latch has ended.
     EndlessLatch,
+}
+
+impl Obstacle {
+    /// Whether the caller may not see it: root may.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Maps(Unreadable { error, .. })
+            | Self::Memory(Unreadable { error, .. })
+            | Self::Descriptors(Unreadable { error, .. }) => {
+                error.kind() == io::ErrorKind::PermissionDenied
+            }
+            Self::NoMemory | Self::NoMark | Self::EndlessLatch => false,
+        }
+    }
 }
 
 impl fmt::Display for Obstacle {

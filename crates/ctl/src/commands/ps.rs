@@ -15,12 +15,13 @@ use ipaddr_host::process::Process;
 use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
 
-use crate::failure::{Failure, Outcome};
+use crate::cli::Ignored;
+use crate::failure::{Failure, Outcome, warn};
 
-use cover::Cover;
+use cover::{Cover, Standing};
 
 /// Lists the processes that the library or a guard restricts, and those that neither does but should.
-pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
+pub fn run(policy: Option<&Path>, ignored: &[Ignored]) -> Result<Outcome, Failure> {
     let mut restricted = Restricted {
         directory: settings::policy_directory(policy)?,
         reader: Reader::default(),
@@ -30,14 +31,36 @@ pub fn run(policy: Option<&Path>) -> Result<Outcome, Failure> {
     let rows: Vec<_> = processes
         .into_iter()
         .filter(|process| process.pid != std::process::id() && process.runs_a_program())
+        .filter(|process| !is_ignored(*process, ignored))
         .filter_map(|process| Row::of(process, &mut restricted))
         .collect();
     print(&rows)?;
-    let has_hole = rows.iter().any(|row| row.is_hole);
-    Ok(if has_hole {
-        Outcome::Found
-    } else {
-        Outcome::Fine
+    let count = |standing| rows.iter().filter(|row| row.standing == standing).count();
+    let (holes, unseen) = (count(Standing::Hole), count(Standing::Unseen));
+    let why = match unseen {
+        0 => None,
+        1 => Some("1 process can't be inspected: expected to be run by root".to_owned()),
+        _ => Some(format!(
+            "{unseen} processes can't be inspected: expected to be run by root"
+        )),
+    };
+    match (holes, why) {
+        (0, None) => Ok(Outcome::Fine),
+        (0, Some(why)) => Err(Failure::System(why)),
+        (_, why) => {
+            why.inspect(|why| warn(why));
+            Ok(Outcome::Found)
+        }
+    }
+}
+
+/// Whether a process is one of these.
+fn is_ignored(process: Process, ignored: &[Ignored]) -> bool {
+    ignored.iter().any(|ignored| match ignored {
+        Ignored::Cgroup(cgroup) => process
+            .cgroup(settings::cgroup_controller().as_deref())
+            .is_ok_and(|own| cgroup.holds(&own)),
+        Ignored::Command(name) => process.name() == *name,
     })
 }
 
@@ -67,7 +90,7 @@ impl Restricted {
 /// A line of the table.
 struct Row {
     cells: [String; COLUMNS],
-    is_hole: bool,
+    standing: Standing,
 }
 
 const COLUMNS: usize = 7;
@@ -86,13 +109,23 @@ impl Row {
         let guard = guard::inspect(process);
         let cover = match &guard {
             Guard::Own => return None,
-            Guard::None => Cover::by_library(process, &library, is_restricted)?,
+            Guard::None => {
+                let mut cover = Cover::by_library(process, &library, is_restricted)?;
+                if let (Standing::Fine, Ok(cgroup)) = (cover.standing, &cgroup) {
+                    let Restricted {
+                        directory, reader, ..
+                    } = restricted;
+                    let differs = cover::by_now(process, &library, cgroup, directory, reader);
+                    cover.latched = differs.unwrap_or(cover.latched);
+                }
+                cover
+            }
             Guard::Supervised(supervisor) => {
                 let elsewhere = cgroup.as_ref().ok().filter(|_| is_restricted);
                 Cover::by_guard(process, &library, supervisor, elsewhere)
             }
             Guard::Killed(_) => Cover::by_killed_guard(&library),
-            Guard::Unknown(why) => Cover::by_unknown_guard(process, &library, why),
+            Guard::Unknown(why) => Cover::by_unknown_guard(process, &library, why, is_restricted),
         };
         // If it has ended meanwhile, what was found isn't right.
         process.runs_a_program().then_some(())?;
@@ -111,7 +144,7 @@ impl Row {
         ];
         Some(Self {
             cells,
-            is_hole: cover.is_hole,
+            standing: cover.standing,
         })
     }
 }
@@ -126,7 +159,7 @@ fn print(rows: &[Row]) -> Result<(), Failure> {
     }
     writeln!(out, "{}", aligned(&HEADER.map(str::to_owned), widths))?;
     for row in rows {
-        let style = if row.is_hole {
+        let style = if row.standing == Standing::Hole {
             Style::new().bold().fg_color(Some(AnsiColor::Red.into()))
         } else {
             Style::new()

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use shim_tests::{Cgroup, Shim, guard, skip};
 
-use super::command::{Ctl, FOUND, Nobody, VERSION};
+use super::command::{Ctl, FOUND, Nobody, SYSTEM, VERSION};
 use super::ps::{assert_columns, row, static_program};
 
 /// A command under the guard. It ends with its test: with its parent goes the command.
@@ -226,6 +226,7 @@ fn as_another_user() {
     let columns = [&path(&group), "?", "?", "-", "sleep", why].map(str::to_owned);
     let said = Nobody::new().line(&ctl, "ps");
     assert_eq!(row(&said, guarded.pid), Some(columns), "{said:?}");
+    assert_eq!(said.status, SYSTEM, "{said:?}");
     drop(guarded);
     drop(group);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipaddr_policy::latch::MARK;
 use shim_tests::{Cgroup, Shim, library, skip};
 
-use super::command::{Ctl, FOUND, Nobody, Said, VERSION};
+use super::command::{Ctl, FOUND, Nobody, SYSTEM, Said, VERSION};
 
 /// A child that is ended with its test.
 pub struct Ended(pub Child);
@@ -314,5 +314,64 @@ fn as_another_user() {
         line.ends_with("? (its maps: Permission denied (os error 13))"),
         "{line}"
     );
+    assert_eq!(said.status, SYSTEM, "{said:?}");
+    let remedy = "ipaddrctl: 1 process can't be inspected: expected to be run by root\n";
+    assert_eq!(said.err, remedy);
     drop(process);
+}
+
+/// What a process has latched may differ from the files, for example after `assign --replace`.
+#[test]
+fn a_latch_that_the_files_contradict() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
+    assert_row(&ctl, process.pid(), "on_demand", &group, "yes", "127.0.0.2");
+    ctl.0.write(group.name(), "ipv4", "127.0.0.3\n");
+    let stale = "127.0.0.2 (stale: the files say otherwise)";
+    assert_row(&ctl, process.pid(), "on_demand", &group, "yes", stale);
+    assert_eq!(ctl.line("ps").status, 0, "it is restricted");
+    drop(process);
+}
+
+/// A process that has to be restricted and can't be.
+#[test]
+fn a_process_that_is_refused_everything() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    let file = ctl.0.write(group.name(), "ipv4", "127.0.0.x\n");
+    let process = Shim::policy(ctl.0.path()).cgroup(&group).on_demand();
+    let cgroup = format!("/{}", group.name());
+    let begin = format!(
+        "everything is refused ({}:1: \"127.0.0.x\": expected ",
+        file.display()
+    );
+    let said = ctl.line("ps");
+    let found = row(&said, process.pid()).expect("it is listed");
+    let [columns @ .., latched] = &found;
+    assert_eq!(columns, &[&*cgroup, "yes", "no", VERSION, "on_demand"]);
+    assert!(latched.starts_with(&begin), "{latched}");
+    assert_eq!(said.status, 0, "{said:?}");
+    drop(process);
+}
+
+/// By the command's name, or by the cgroup.
+#[test]
+fn holes_that_are_known() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let inner = group.child("inner");
+    let hole = Shim::without().cgroup(&inner).on_demand();
+    let cgroup = format!("/{}", group.name());
+    let other = format!("ps --ignore other --ignore {cgroup}x");
+    assert_eq!(ctl.line(&other).status, FOUND);
+    for known in ["on_demand", &cgroup] {
+        let said = ctl.line(&format!("ps --ignore {known}"));
+        assert_eq!(said.status, 0, "{said:?}");
+        assert_eq!(row(&said, hole.pid()), None, "{said:?}");
+    }
+    drop(hole);
+    drop(inner);
 }

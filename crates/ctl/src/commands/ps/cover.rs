@@ -1,6 +1,7 @@
 //! What restricts a process: the library, a guard, both or neither.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_host::error::Unreadable;
@@ -8,10 +9,12 @@ use ipaddr_host::guard::Supervisor;
 use ipaddr_host::library::{Library, Obstacle};
 use ipaddr_host::process::Process;
 use ipaddr_host::process::mappings::LIBRARY;
+use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
 use nix::libc::{S_ISGID, S_ISUID};
 
 use crate::addresses;
+use crate::stale;
 
 /// What restricts a process, in the words of the table.
 pub struct Cover {
@@ -21,8 +24,30 @@ pub struct Cover {
     pub guard: &'static str,
     /// What is latched, or why nothing is.
     pub latched: String,
-    /// Whether it should be restricted and isn't.
-    pub is_hole: bool,
+    /// Whether it is as it should be.
+    pub standing: Standing,
+}
+
+/// Whether a process is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is restricted, or need not be.
+    Fine,
+    /// It should be restricted and isn't.
+    Hole,
+    /// The caller may not see that.
+    Unseen,
+}
+
+impl Standing {
+    /// Of a process about which something is unknown.
+    fn unknown(why: &Obstacle) -> Self {
+        if why.is_denied() {
+            Self::Unseen
+        } else {
+            Self::Fine
+        }
+    }
 }
 
 /// Why the library is loaded but covers nothing.
@@ -39,20 +64,22 @@ impl Cover {
             Library::Free => is_restricted,
             Library::Latched(_) | Library::Hidden(_) => true,
         } && process.is_go();
-        let (latched, is_hole) = match found {
-            _ if is_useless => (format!("- ({GO})"), true),
-            Library::NotLoaded if is_restricted => (why_not(process), true),
-            Library::Unknown(why) if is_restricted => (format!("? ({why})"), false),
+        let (latched, standing) = match found {
+            _ if is_useless => (format!("- ({GO})"), Standing::Hole),
+            Library::NotLoaded if is_restricted => (why_not(process), Standing::Hole),
+            Library::Unknown(why) if is_restricted => {
+                (format!("? ({why})"), Standing::unknown(why))
+            }
             Library::NotLoaded | Library::Unknown(_) => return None,
-            Library::Free => ("-".to_owned(), false),
-            Library::Latched(text) => (addresses::latched(text), false),
-            Library::Hidden(why) => (format!("? ({why})"), false),
+            Library::Free => ("-".to_owned(), Standing::Fine),
+            Library::Latched(text) => (addresses::latched(text), Standing::Fine),
+            Library::Hidden(why) => (format!("? ({why})"), Standing::unknown(why)),
         };
         Some(Self {
             library: word(found),
             guard: "no",
             latched,
-            is_hole,
+            standing,
         })
     }
 
@@ -86,7 +113,7 @@ impl Cover {
             library: word(found),
             guard: "yes",
             latched,
-            is_hole: false,
+            standing: Standing::Fine,
         }
     }
 
@@ -96,23 +123,55 @@ impl Cover {
             library: word(found),
             guard: "killed",
             latched: format!("everything is refused ({KILLED})"),
-            is_hole: false,
+            standing: Standing::Fine,
         }
     }
 
     /// Of a process that may have a guard.
-    pub fn by_unknown_guard(process: Process, found: &Library, why: &Obstacle) -> Self {
+    pub fn by_unknown_guard(
+        process: Process,
+        found: &Library,
+        why: &Obstacle,
+        is_restricted: bool,
+    ) -> Self {
         let by_library = Self::by_library(process, found, false);
-        let latched = match by_library {
-            Some(cover) if !cover.is_hole => cover.latched,
-            _ => format!("? (the guard above it: {why})"),
+        let (latched, standing) = match by_library {
+            Some(cover) if cover.standing != Standing::Hole => (cover.latched, cover.standing),
+            _ if is_restricted => (above(why), Standing::unknown(why)),
+            _ => (above(why), Standing::Fine),
         };
         Self {
             library: word(found),
             guard: "?",
             latched,
-            is_hole: false,
+            standing,
         }
+    }
+}
+
+fn above(why: &Obstacle) -> String {
+    format!("? (the guard above it: {why})")
+}
+
+/// What is said in addition where the files say something else by now: `None` if they don't.
+pub fn by_now(
+    process: Process,
+    found: &Library,
+    cgroup: &CgroupPath,
+    directory: &Path,
+    reader: &mut Reader,
+) -> Option<String> {
+    match found {
+        Library::Latched(text) => {
+            let latched = addresses::latched(text);
+            stale::differs(directory, process, cgroup.clone(), reader)
+                .then(|| format!("{latched} (stale: the files say otherwise)"))
+        }
+        Library::Free => {
+            let mistake = stale::mistake(directory, process, cgroup.clone(), reader)?;
+            Some(format!("everything is refused ({mistake})"))
+        }
+        _ => None,
     }
 }
 
