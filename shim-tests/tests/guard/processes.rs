@@ -197,6 +197,45 @@ fn without_the_supervisor_nothing_is_let_through() {
     }
 }
 
+/// Sessions are scheduled apart, so a supervisor in one of its own would let calls wait longer; and a
+/// terminal neither interrupts nor stops it.
+#[test]
+fn the_supervisor_is_of_the_caller_s_session() {
+    let guarded = Guarded::new();
+    let mut started = guarded.start("sh", &["-c", "echo ready; read line; read line"]);
+    let supervisor = started.supervisor();
+    wait_for("a process group of its own", || {
+        group_and_session(supervisor).0 == supervisor
+    });
+    let (_, own_session) = group_and_session(std::process::id());
+    assert_eq!(group_and_session(supervisor).1, own_session);
+    let stops = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+    wait_for("job control is blocked", || {
+        let blocked = blocked_signals(supervisor);
+        stops
+            .iter()
+            .all(|signal| blocked & (1 << (signal - 1)) != 0)
+    });
+    started.ask_nothing();
+    started.ask_nothing();
+    started.end();
+}
+
+fn group_and_session(pid: u32) -> (u32, u32) {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let (_, behind_name) = stat.rsplit_once(')').expect("a name");
+    let words: Vec<_> = behind_name.split_whitespace().collect();
+    let number = |index: usize| words[index].parse().expect("a number");
+    (number(2), number(3))
+}
+
+fn blocked_signals(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigBlk:"));
+    u64::from_str_radix(mask.expect("SigBlk").trim(), 16).expect("a mask")
+}
+
 /// Programs of the same user can't get at the supervisor.
 #[test]
 fn the_supervisor_cannot_be_traced() {

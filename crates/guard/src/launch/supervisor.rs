@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_child_subreaper, set_dumpable};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, chdir, pipe2, setsid};
+use nix::unistd::{ForkResult, Pid, chdir, pipe2, setpgid};
 
 use super::command::{self, Command};
 use super::files;
@@ -81,8 +81,11 @@ fn take_listener(child: Pid, mut from: File) -> Result<OwnedFd, Failure> {
 
 fn guard(child: Pid, listener: Listener, mut go: File, policies: Policies, parent: File) -> ! {
     let settings = policies.settings();
+    // Before there are more threads.
+    let left = leave_job_control().map_err(|errno| Failure::system("setpgid", errno));
     let log = Log::new(settings.level, settings.log_file.clone());
-    let ended = prepare(policies, log.clone()).and_then(|tree| {
+    let prepared = left.and_then(|()| prepare(policies, log.clone()));
+    let ended = prepared.and_then(|tree| {
         // Only now, for whoever waits for the parent's word has it.
         go.write_all(&[0])
             .map_err(|error| Failure::Refused(error.to_string()))?;
@@ -104,10 +107,23 @@ fn guard(child: Pid, listener: Listener, mut go: File, policies: Policies, paren
     exit(1)
 }
 
+/// No terminal interrupts or stops it from now on. It stays in its session all the same: the kernel
+/// schedules each session as one (autogroups, see sched(7)), and where processors are busy a call that
+/// waits for a process of another session waits for everybody else's turn too.
+fn leave_job_control() -> Result<(), Errno> {
+    let own = Pid::from_raw(0);
+    setpgid(own, own)?;
+    let mut signals = SigSet::empty();
+    // The last two would come of the log, written to a terminal by a process in the background.
+    for signal in [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU] {
+        signals.add(signal);
+    }
+    signals.thread_block()
+}
+
 /// Becomes a process that nobody notices, and that no guarded process can trace.
 fn prepare(policies: Policies, log: Log) -> Result<Tree, Failure> {
     let system = |what| move |errno| Failure::system(what, errno);
-    setsid().map_err(system("setsid"))?;
     set_dumpable(false).map_err(system("prctl"))?;
     chdir("/").map_err(system("chdir"))?;
     Tree::new(policies, log)
