@@ -20,6 +20,7 @@ redis-server redis-server
 redis-benchmark redis-tools
 wrk wrk
 valgrind valgrind
+go golang-go
 '
 
 # A library that is measured, and the package that has it.

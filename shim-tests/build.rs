@@ -16,7 +16,14 @@ fn main() {
         let name = source.file_stem().expect("a name").to_string_lossy();
         // The benchmark compiles its own, with its own flags.
         let ours = source.extension().is_some_and(|end| end == "c")
-            && !["floor", "bench_calls", "bench_datagrams"].contains(&&*name);
+            && ![
+                "floor",
+                "bench_calls",
+                "bench_datagrams",
+                "bench_trapped",
+                "round_trip",
+            ]
+            .contains(&&*name);
         if ours {
             compile(&source, &out.join(&*name), name.ends_with("_library"));
         }

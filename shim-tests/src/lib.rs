@@ -13,6 +13,7 @@
 //! | [`services`] | many services at once, each in a cgroup with an address of its own |
 //! | [`memory`] | what a process has of memory, from its smaps |
 //! | [`script`] | tests that are written in shell |
+//! | [`go`] | static programs of Go |
 //! | [`covered`] | the calls that the library hooks, from its own table |
 //! | [`uncovered`] | the symbols of libc that it doesn't hook, and why |
 //! | [`glibc`] | which glibc a program or a library needs |
@@ -22,6 +23,7 @@ pub mod artifacts;
 pub mod cgroup;
 pub mod covered;
 pub mod glibc;
+pub mod go;
 pub mod memory;
 pub mod netns;
 pub mod peer;

@@ -38,3 +38,32 @@ impl Memory {
         memory
     }
 }
+
+/// All memory of a process, in kB.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// What is resident, shared or not.
+    pub resident: u64,
+    /// The same, with each shared page divided by the number of its users.
+    pub proportional: u64,
+    /// Pages that are this process's own.
+    pub private: u64,
+}
+
+impl Usage {
+    /// Of a process that runs; `None` if the caller may not know.
+    #[must_use]
+    pub fn of_process(pid: u32) -> Option<Self> {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let size = |name: &str| {
+            let mut lines = rollup.lines();
+            let rest = lines.find_map(|line| line.strip_prefix(name))?;
+            rest.trim().trim_end_matches(" kB").parse::<u64>().ok()
+        };
+        Some(Self {
+            resident: size("Rss:")?,
+            proportional: size("Pss:")?,
+            private: size("Private_Clean:")? + size("Private_Dirty:")?,
+        })
+    }
+}

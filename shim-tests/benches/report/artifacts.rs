@@ -19,6 +19,10 @@ pub struct Artifacts {
     pub floor: PathBuf,
     pub floor_copy: PathBuf,
     pub datagrams: PathBuf,
+    /// The loops of the calls that the guard traps.
+    pub trapped: PathBuf,
+    /// A supervisor that only answers.
+    pub round_trip: PathBuf,
     loops: PathBuf,
     directory: PathBuf,
 }
@@ -38,6 +42,8 @@ impl Artifacts {
             floor: directory.join("libfloor1.so"),
             floor_copy: directory.join("libfloor2.so"),
             datagrams: directory.join("bench_datagrams"),
+            trapped: directory.join("bench_trapped"),
+            round_trip: directory.join("round_trip"),
             loops: directory.join("bench_calls"),
             directory,
         };
@@ -46,6 +52,8 @@ impl Artifacts {
         copy(&artifacts.floor, &artifacts.floor_copy)?;
         compile("bench_calls.c", &[], &artifacts.loops)?;
         compile("bench_datagrams.c", &[], &artifacts.datagrams)?;
+        compile("bench_trapped.c", &["-pthread"], &artifacts.trapped)?;
+        compile("round_trip.c", &[], &artifacts.round_trip)?;
         Ok(artifacts)
     }
 

@@ -7,7 +7,7 @@ use crate::artifacts::Artifacts;
 use crate::command::{self, Failure};
 
 /// The packages whose programs and libraries are measured.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "nginx",
     "redis-server",
     "redis-tools",
@@ -15,6 +15,7 @@ const PACKAGES: [&str; 7] = [
     "libsocket-wrapper",
     "torsocks",
     "libproxychains4",
+    "golang-go",
 ];
 
 /// In one sentence or two: processors, kernel, libc, load, and the versions of what is measured.

@@ -12,6 +12,7 @@ mod artifacts;
 mod calls;
 mod chart;
 mod command;
+mod guard;
 mod instructions;
 mod kernel;
 mod lookups;

@@ -3,7 +3,7 @@
 mod datagrams;
 mod nginx;
 mod redis;
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

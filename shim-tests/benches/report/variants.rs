@@ -1,5 +1,6 @@
 //! What is compared.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +33,8 @@ pub struct Variant<'a> {
     pub source: Source,
     /// The cgroup that it is to run in, if that matters.
     pub cgroup: Option<&'a Cgroup>,
+    /// The command that runs the program, the guard say; most often none.
+    pub prefix: Vec<PathBuf>,
 }
 
 impl Variant<'_> {
@@ -42,9 +45,17 @@ impl Variant<'_> {
         }
     }
 
-    /// A program, to be run this way.
+    /// A program of PATH, to be run this way.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(command::path(program).unwrap_or(program.into()));
+        self.command_at(command::path(program).unwrap_or(program.into()))
+    }
+
+    /// A program, to be run this way.
+    pub fn command_at(&self, program: impl AsRef<OsStr>) -> Command {
+        let prefix = self.prefix.iter().map(|word| word.as_os_str());
+        let mut words = prefix.chain([program.as_ref()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
         let environment = self.environment.iter().map(|(name, value)| (name, value));
         command.env_clear().envs(environment);
         self.join(&mut command);
@@ -75,6 +86,7 @@ impl<'a> Variants<'a> {
             environment: vec![("IPADDR_POLICY_DIR", self.policies.absent())],
             source: Source::Any,
             cgroup: None,
+            prefix: Vec::new(),
         }
     }
 
@@ -190,5 +202,6 @@ fn preload<'a>(
         ],
         source,
         cgroup: None,
+        prefix: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use shim_tests::artifacts::workspace;
-use shim_tests::{Shim, harness, skip};
+use shim_tests::{Shim, go, harness, skip};
 
 use crate::guarded::{ADDRESS, Guarded};
 
@@ -25,30 +25,10 @@ fn static_harness(compiler: &str, name: &str) -> Option<PathBuf> {
     Some(to)
 }
 
-/// A static Go program, made of a source beside this file; skips where that can't be done.
-fn static_go(name: &str) -> Option<PathBuf> {
-    if !skip::command("go") {
-        return None;
-    }
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let to = temporary.join(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guard");
-    let status = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&to)
-        .arg(source.join(name).with_extension("go"))
-        .env("CGO_ENABLED", "0")
-        .env("GO111MODULE", "off")
-        .env("GOCACHE", temporary.join("go"))
-        .env("GOFLAGS", "")
-        .status();
-    assert!(status.expect("go runs").success(), "{name}");
-    Some(to)
-}
-
 #[test]
 fn a_static_server_and_client_of_go() {
-    let Some(program) = static_go("server_and_client") else {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guard/server_and_client.go");
+    let Some(program) = go::build(&source, Path::new(env!("CARGO_TARGET_TMPDIR"))) else {
         return;
     };
     let bare = Shim::without().run(&program, &[]);
