@@ -67,10 +67,8 @@ pub(crate) fn fail_from_address(
     } else {
         After::Nothing
     };
-    // An AF_INET destination the kernel refuses a stream whatever `IPV6_V6ONLY` is.
-    if domain == AF_INET6
-        && (family == AF_INET6 && !call.is_raw() || family == AF_INET && is_datagram)
-    {
+    // Any but an AF_INET6 destination the kernel refuses a stream whatever `IPV6_V6ONLY` is.
+    if domain == AF_INET6 && (is_datagram || family == AF_INET6 && !call.is_raw()) {
         ipv6_only::keep_from_ipv4(call, after)?;
         return Ok(After::Nothing);
     }

@@ -54,6 +54,21 @@ fn a_socket_that_somebody_else_has_bound_is_refused() {
     }
 }
 
+/// The kernel refuses a destination that is none, and gives the socket a port before it does: then
+/// nobody can change any more which families it takes.
+#[test]
+fn a_socket_of_ipv6_alone_gets_a_port_before_the_kernel_refuses() {
+    let process = Process::ipv4("127.0.0.5");
+    let socket = Real::udp6();
+    socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
+    let mut remote = raw_sockaddr(libc::AF_UNIX, b"/tmp/socket\0");
+    let call = process.call("sendto", &socket);
+    let after = send::before(&call, 0, &mut remote, Sources::None);
+    assert_eq!(after, Ok(After::Nothing));
+    assert_eq!(socket.local().ip(), ip("::"));
+    assert_ne!(socket.local().port(), 0);
+}
+
 #[test]
 fn a_policy_that_cannot_be_used_refuses_all() {
     assert_eq!(source(&Process::unusable(), &Real::udp()), Err(EPERM));
