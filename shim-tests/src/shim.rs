@@ -225,7 +225,7 @@ impl Shim {
         }
         if self.is_guarded {
             words.push(artifacts::guard().as_os_str());
-            words.extend(["--allow-unassigned", "--"].map(OsStr::new));
+            words.extend(["--allow-unassigned", "--allow-unusable", "--"].map(OsStr::new));
         }
         words.extend(self.preloaded_prefix.iter().map(OsStr::new));
         words.push(program.as_ref());
@@ -315,6 +315,34 @@ impl Shim {
     }
 }
 
+/// The process that runs a program which [`Shim::command`] has started: the guard waits for it, and it
+/// has said something by now, or the guard may not have started it.
+///
+/// # Panics
+/// It has ended.
+#[must_use]
+pub fn program_of(started: &Child) -> u32 {
+    let mut pid = started.id();
+    while is_guard(pid) {
+        pid = child_of(pid).expect("the guard has a child");
+    }
+    pid
+}
+
+fn is_guard(pid: u32) -> bool {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).expect("it runs");
+    program.file_name() == Some(OsStr::new("ipaddr-guard"))
+}
+
+fn child_of(pid: u32) -> Option<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let children = threads.flatten().find_map(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
+        (!children.is_empty()).then_some(children)
+    });
+    children?.split_whitespace().next()?.parse().ok()
+}
+
 /// A running `on_demand`, ended with its test.
 pub struct OnDemand {
     child: Child,
@@ -326,7 +354,7 @@ impl OnDemand {
     /// The process's id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        program_of(&self.child)
     }
 
     /// Has it do `KIND bind|connect ADDRESS PORT`; what came of it.

@@ -49,7 +49,8 @@ impl Settings {
             None => variable("IPADDR_IPV6").or_else(|| ipv6_by_default(cli.ip.as_deref())),
         };
         Ok(Self {
-            directory,
+            // Without `/` and `/.` at its end, which would follow a link that leads nowhere to nothing.
+            directory: directory.components().collect(),
             controller: settings::cgroup_controller(),
             ipv4: ipv4.or_else(|| variable("IPADDR_IPV4")),
             ipv6,
