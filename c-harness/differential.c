@@ -96,7 +96,7 @@ static long open_slot(int slot)
 
 	close(slots[slot]);
 	slots[slot] = socket(family, type, protocol);
-	if (type == SOCK_STREAM)
+	if (slots[slot] >= 0 && type == SOCK_STREAM)
 		setsockopt(slots[slot], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	return slots[slot] < 0 ? -1 : 0;
 }

@@ -1,4 +1,4 @@
-//! How the library keeps the rules: when it binds a socket, and when it takes that back.
+//! How the library and the guard keep the rules: when a socket is bound, and when that is taken back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +26,27 @@ impl Model<'_> {
             let bound = self.kernel.bind_quietly(socket, assigned, true);
             bound.expect("a socket that isn't bound");
         }
+    }
+
+    /// Whether `IP_BIND_ADDRESS_NO_PORT` is told to be set: the guard takes it for its own until a
+    /// program has set it.
+    pub fn tells_no_port(&self, socket: &Socket) -> bool {
+        socket.no_port && !self.takes_no_port_back()
+    }
+
+    fn takes_no_port_back(&self) -> bool {
+        self.way == Way::Guard && !self.process.set_no_port
+    }
+
+    /// Before a bind of the program's own.
+    pub fn end_quiet_bind(&mut self, socket: usize, port: u16) {
+        let taken_back = port == 0 && self.takes_no_port_back();
+        self.kernel.sockets[socket].no_port &= !taken_back;
+    }
+
+    /// Whether nobody hears what has come of a connect: the kernel makes those that may wait.
+    pub fn is_unwatched(&self, socket: usize) -> bool {
+        self.way == Way::Guard && self.kernel.sockets[socket].kind.is_stream()
     }
 
     /// Whether the library takes a port for one that the socket has.
@@ -94,6 +115,12 @@ impl Model<'_> {
         }
         if refuses(&before, name) {
             self.bind_before_refusal(socket)?;
+            if self.keep_from_ipv4(socket)
+                && name.family() == libc::AF_INET
+                && self.kernel.place.hooks
+            {
+                self.differs(Difference::PortFirst);
+            }
             return Ok(false);
         }
         self.kernel.bind_quietly(socket, assigned, true)?;
@@ -125,11 +152,26 @@ impl Model<'_> {
         Ok(())
     }
 
+    /// Such a datagram socket of AF_INET6 gets its port: what kept a bind from choosing one is taken
+    /// back, unless it is told to be the program's. Says whether it had none.
+    fn keep_from_ipv4(&mut self, socket: usize) -> bool {
+        let own = &self.kernel.sockets[socket];
+        if own.kind != Kind::Udp || own.domain != Domain::Inet6 {
+            return false;
+        }
+        let had_none = own.port == Port::None;
+        self.kernel.autobind(socket);
+        let taken_back = self.takes_no_port_back();
+        self.kernel.sockets[socket].no_port &= !taken_back;
+        had_none
+    }
+
     /// The socket stays bound, but a bind to port 0 chooses a port again.
     pub fn leave_bound(&mut self, socket: usize) {
         self.process.left_bound = true;
+        let unwatched = self.is_unwatched(socket);
         let own = &mut self.kernel.sockets[socket];
-        own.no_port = false;
+        own.no_port &= unwatched;
         if own.ipv6_only != own.set_ipv6_only {
             self.differs(Difference::Ipv6OnlyStays);
         }
@@ -139,8 +181,9 @@ impl Model<'_> {
     pub fn after_dissolving(&mut self, socket: usize) {
         let own = &self.kernel.sockets[socket];
         let local = own.local.to_canonical();
-        if self.way == Way::Library && self.rules.assigned(local) == Some(local) {
+        if self.way != Way::Kernel && self.rules.assigned(local) == Some(local) {
             self.leave_bound(socket);
+            self.kernel.sockets[socket].no_port = false;
         }
     }
 
@@ -150,7 +193,7 @@ impl Model<'_> {
         let local = own.local.to_canonical();
         self.process.left_bound
             && self.rules.assigned(local) == Some(local)
-            && !(self.process.chose_source && own.no_port)
+            && !(self.process.chose_source && self.tells_no_port(own))
     }
 
     /// The library is about to replace such an address.
@@ -306,6 +349,7 @@ impl Model<'_> {
         };
         if refuses(own, &name) {
             self.bind_before_refusal(socket)?;
+            self.keep_from_ipv4(socket);
             return Ok(false);
         }
         own.no_port |= opens;

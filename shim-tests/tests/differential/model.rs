@@ -1,6 +1,6 @@
 //! The state of a program as it is predicted.
 //!
-//! One model for both ways: where one of them does otherwise it calls [`Counts::differs`].
+//! One model for all ways: where one of them does otherwise it calls [`Counts::differs`].
 
 use crate::differences::{Counts, Difference, Way};
 use crate::kernel::Kernel;
@@ -26,7 +26,7 @@ impl<'a> Model<'a> {
             rules: Rules(program.setting),
             counts,
             kernel: Kernel::new(place),
-            process: Process::new(program.setting),
+            process: Process::new(way, program.setting),
         }
     }
 

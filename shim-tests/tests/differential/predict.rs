@@ -9,7 +9,7 @@ use crate::library::is_judged;
 use crate::model::Model;
 use crate::outcome::Outcome;
 use crate::place::Place;
-use crate::process::Datagrams;
+use crate::process::{Datagrams, Process};
 use crate::program::{Call, Choice, Domain, How, Kind, Name, Program, Step};
 use crate::rules::Verdict;
 use crate::socket::{Port, Socket, in_form_of, wildcard};
@@ -18,8 +18,28 @@ const BURST: u32 = 70;
 
 /// What each call of a program comes to in one way.
 pub fn predict(way: Way, program: &Program, place: &Place, counts: &Counts) -> Vec<Outcome> {
-    let mut model = Model::new(way, program, place, counts);
-    program.steps.iter().map(|step| model.step(step)).collect()
+    predict_tree(way, &[program], place, counts).remove(0)
+}
+
+/// The same of programs of one setting that are started by one process, one after another: the guard
+/// keeps what it knows.
+pub fn predict_tree(
+    way: Way,
+    programs: &[&Program],
+    place: &Place,
+    counts: &Counts,
+) -> Vec<Vec<Outcome>> {
+    let mut tree = Process::new(way, programs[0].setting);
+    let each = programs.iter().map(|program| {
+        let mut model = Model::new(way, program, place, counts);
+        if way == Way::Guard {
+            model.process = tree;
+        }
+        let outcomes = program.steps.iter().map(|step| model.step(step)).collect();
+        tree = model.process;
+        outcomes
+    });
+    each.collect()
 }
 
 impl Model<'_> {
@@ -28,7 +48,7 @@ impl Model<'_> {
         let before = self.process;
         let mut seen = None;
         let result = self.call(step, &mut seen);
-        if step.in_child {
+        if step.in_child && self.way != Way::Guard {
             self.process = before;
         }
         let local = self.kernel.slots[step.slot].map(|(socket, _)| {
@@ -44,8 +64,10 @@ impl Model<'_> {
 
     fn call(&mut self, step: &Step, seen: &mut Option<IpAddr>) -> Answer<i64> {
         if let Call::Socket(domain, kind) = step.call {
-            self.open(step.slot, domain, kind);
-            return Ok(0);
+            return self.open(step.slot, domain, kind);
+        }
+        if let Call::Set(Choice::BindAddressNoPort, _) = step.call {
+            self.process.set_no_port = true;
         }
         let Some((socket, _)) = self.kernel.slots[step.slot] else {
             if let Call::Dup(other) = step.call {
@@ -92,7 +114,11 @@ impl Model<'_> {
         to_peer.then(|| own.source_to(name.address))
     }
 
-    fn open(&mut self, slot: usize, domain: Domain, kind: Kind) {
+    fn open(&mut self, slot: usize, domain: Domain, kind: Kind) -> Answer<i64> {
+        if kind == Kind::Mptcp && self.differs(Difference::NoMptcp) {
+            self.kernel.slots[slot] = None;
+            return Err("EPROTONOSUPPORT");
+        }
         let is_plain =
             kind == Kind::Mptcp && self.rules.is_restricted() && self.differs(Difference::PlainTcp);
         let kind = if is_plain { Kind::Tcp } else { kind };
@@ -105,6 +131,7 @@ impl Model<'_> {
                 Domain::Inet6 => self.process.datagrams = Datagrams::Unknown,
             }
         }
+        Ok(0)
     }
 
     fn set(&mut self, socket: usize, choice: Choice, on: bool) -> Answer<()> {
@@ -149,7 +176,9 @@ impl Model<'_> {
         }
         let is_address = !name.address.to_canonical().is_unspecified();
         let passes = verdict == Verdict::Pass && self.rules.is_restricted() && is_judged(&name);
-        self.process.chose_source |= passes && is_address && name.port == 0 && own.no_port;
+        self.process.chose_source |=
+            passes && is_address && name.port == 0 && self.tells_no_port(own);
+        self.end_quiet_bind(socket, name.port);
         self.note_no_port(socket, name.port);
         let result = self.kernel.bind(socket, &name);
         if result.is_err() {
@@ -196,8 +225,9 @@ impl Model<'_> {
         };
         let before = self.kernel.sockets[socket].clone();
         let result = match self.way {
-            Way::Library => match self.take_source(socket, how, name) {
+            Way::Library | Way::Guard => match self.take_source(socket, how, name) {
                 Ok(undo) => {
+                    self.process.left_bound |= undo && self.is_unwatched(socket);
                     let result = call(&mut self.kernel, socket, name, &mut |_, _, _| Ok(()));
                     if undo && result.is_err() {
                         self.leave_bound(socket);
@@ -238,10 +268,10 @@ impl Model<'_> {
         if left {
             match self.way {
                 Way::Kernel => self.differs(Difference::StaysBound),
-                Way::Library if self.rules.assigned(own.local.to_canonical()).is_none() => {
+                _ if self.rules.assigned(own.local.to_canonical()).is_none() => {
                     self.differs(Difference::AddressStaysLocked)
                 }
-                Way::Library => self.differs(Difference::LeftBound),
+                _ => self.differs(Difference::LeftBound),
             };
         }
     }
@@ -267,7 +297,7 @@ impl Model<'_> {
     ) -> Answer<(i64, Option<IpAddr>)> {
         let before = self.kernel.sockets[socket].clone();
         let result = match self.way {
-            Way::Library => self.send_by_library(socket, how, to, source),
+            Way::Library | Way::Guard => self.send_by_library(socket, how, to, source),
             Way::Kernel => self.send_by_kernel(socket, how, to, source),
         };
         if to.is_some() {

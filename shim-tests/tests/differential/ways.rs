@@ -83,7 +83,7 @@ impl World {
 
     fn shim(&self, setting: Setting) -> Shim {
         match self.way {
-            Way::Library => {
+            Way::Library | Way::Guard => {
                 let mut shim = Shim::new().var("IPADDR_LOG", "off");
                 if let Some(ipv4) = setting.ipv4 {
                     shim = shim.var("IPADDR_IPV4", &ipv4.to_string());
