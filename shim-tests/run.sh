@@ -67,11 +67,12 @@ test_musl() {
     IPADDR_TEST_LIBC=musl cargo test -p shim-tests --no-fail-fast $(printf ' --test %s' $MUSL_TESTS)
 }
 
-# What becomes of each call, and real programs, under the guard in the place of the library.
+# What becomes of each call, random and real programs, under the guard in the place of the library.
 test_guard() {
     IPADDR_TEST_FRONT_END=guard cargo test -p shim-tests --no-fail-fast --test bind_table \
         --test connect_table --test hooks --test rules --test ephemeral_ports --test programs \
-        --test multicast --test random_calls
+        --test multicast --test random_calls --test differential --test torture --test exec \
+        --test assignment --test bad_input --test many_datagrams --test own_filter
 }
 
 # A real program of that libc.

@@ -205,11 +205,17 @@ fn a_policy_that_is_repaired() {
     assert_eq!(err.matches("holds no entry").count(), 1, "said once: {err}");
 }
 
+/// Why tests of a process that has no descriptors, or no memory, are the library's.
+const OF_LIBRARY: &str = "it reads policies in a process of its own";
+
 /// What a process calls that has no descriptor left to read anything by.
 const CALLS: [&str; 4] = ["bind", "connect", "listen", "send"];
 
 #[test]
 fn no_descriptor_left_in_an_unrestricted_process() {
+    if !skip::for_library(OF_LIBRARY) {
+        return;
+    }
     let policy = PolicyDir::new();
     let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
     process.call("descriptors");
@@ -234,6 +240,9 @@ fn no_descriptor_left_in_an_unrestricted_process() {
 /// A file that assigns nothing was read before; the log says that it can't be read now.
 #[test]
 fn no_descriptor_left_is_said() {
+    if !skip::for_library(OF_LIBRARY) {
+        return;
+    }
     let policy = PolicyDir::new();
     policy.write("", "ipv4", "0.0.0.0\n");
     let shim = Shim::policy(policy.path()).var("IPADDR_LOG", "info");
@@ -252,6 +261,9 @@ fn no_descriptor_left_is_said() {
 /// At the first query nothing is known: it is refused, and recovers.
 #[test]
 fn no_descriptor_left_from_the_beginning() {
+    if !skip::for_library(OF_LIBRARY) {
+        return;
+    }
     let policy = PolicyDir::new();
     // Its constructor has to run before ours: glibc begins with the last library, musl with the first.
     let exhausted = harness("exhausted_library");
@@ -282,6 +294,9 @@ fn no_descriptor_left_from_the_beginning() {
 /// nothing.
 #[test]
 fn no_descriptor_left_in_a_process_that_is_refused() {
+    if !skip::for_library(OF_LIBRARY) {
+        return;
+    }
     let policy = PolicyDir::new();
     let mut process = Shim::policy(policy.path()).on_demand_by("exhausted");
     assert!(process.call("bind").starts_with("0 0.0.0.0 "));
@@ -300,6 +315,9 @@ fn no_descriptor_left_in_a_process_that_is_refused() {
 /// Without memory every call is refused, whatever was before: only descriptors are an exception.
 #[test]
 fn no_memory_left() {
+    if !skip::for_library(OF_LIBRARY) {
+        return;
+    }
     let directory = PolicyDir::new();
     let shim = Shim::policy(&directory.path().join("later"));
     let mut process = shim.on_demand_by("exhausted");
@@ -317,6 +335,9 @@ fn no_memory_left() {
 /// The same where its cgroup can't be told.
 #[test]
 fn no_proc_is_mounted() {
+    if !skip::for_library("it needs /proc, and doesn't start without") {
+        return;
+    }
     if !skip::root_for("mounts") || !skip::command("unshare") {
         return;
     }
