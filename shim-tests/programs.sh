@@ -35,6 +35,8 @@ valgrind valgrind
 go golang-go
 php php-cli
 setpriv util-linux
+runc runc
+crun crun
 strace strace
 sudo sudo
 postfix postfix

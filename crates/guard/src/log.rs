@@ -55,10 +55,7 @@ impl Log {
 
     fn start(&self) -> SyncSender<Message> {
         let (queue, messages) = sync_channel(WAITING);
-        let output = Output {
-            file: self.file.clone(),
-            complained: false,
-        };
+        let output = Output::to(self.file.clone());
         let lost = Arc::clone(&self.lost);
         thread::spawn(move || write_all(&messages, output, &lost));
         queue
@@ -74,10 +71,15 @@ impl Log {
         self.push(format!("ipaddr[{pid}]: {}\n", Shown(text)));
     }
 
+    /// A line about a process.
+    pub fn say(&self, pid: pid_t, text: &str) {
+        self.push(format!("ipaddr[{pid}]: {text}\n"));
+    }
+
     /// An error about a process, if errors are wanted.
     pub fn error(&self, pid: pid_t, text: &str) {
         if self.wants(Level::Error) {
-            self.push(format!("ipaddr[{pid}]: {text}\n"));
+            self.say(pid, text);
         }
     }
 
@@ -138,13 +140,24 @@ fn write_all(messages: &Receiver<Message>, mut output: Output, lost: &AtomicU64)
     }
 }
 
-struct Output {
+/// Where lines go: a file, or stderr.
+#[derive(Debug)]
+pub struct Output {
     file: Option<PathBuf>,
     complained: bool,
 }
 
 impl Output {
-    fn write(&mut self, line: &str) {
+    /// To this file, or to stderr.
+    pub const fn to(file: Option<PathBuf>) -> Self {
+        Self {
+            file,
+            complained: false,
+        }
+    }
+
+    /// Writes a line, newline and all. The caller waits until it is written.
+    pub fn write(&mut self, line: &str) {
         let Some(path) = &self.file else {
             let _ = std::io::stderr().write_all(line.as_bytes());
             return;

@@ -80,20 +80,41 @@ impl Policies {
     /// The policy can't be used, or nothing is assigned and something has to be.
     pub fn start(settings: Settings) -> Result<Self, Failure> {
         let refused = |unusable| Failure::Refused(explained(&unusable));
-        let own_cgroup = match cgroup_of(Process::current(), &settings) {
-            Err(unusable) if has_directory(&settings) => return Err(refused(unusable)),
-            cgroup => cgroup.ok(),
-        };
-        let policies = Self {
-            settings,
-            own_cgroup,
-            tree: OnceLock::new(),
-            others: Mutex::default(),
-        };
+        let policies = Self::of(settings, Process::current()).map_err(refused)?;
         match policies.of_tree() {
             Err(unusable) if !policies.settings.allows_unusable => Err(refused(unusable)),
             // It is said at the first call that it matters to.
             _ => Ok(policies),
+        }
+    }
+
+    /// Those of a container, by the cgroup of its first process. Nothing is read yet: a container
+    /// whose policy can't be used runs all the same, and everything is refused to it.
+    ///
+    /// # Errors
+    /// The cgroup can't be told.
+    pub fn of_container(settings: Settings, first: Process) -> Result<Self, Failure> {
+        Self::of(settings, first).map_err(|unusable| Failure::Refused(unusable.to_string()))
+    }
+
+    fn of(settings: Settings, first: Process) -> Result<Self, Unusable> {
+        let own_cgroup = match cgroup_of(first, &settings) {
+            Err(unusable) if has_directory(&settings) => return Err(unusable),
+            cgroup => cgroup.ok(),
+        };
+        Ok(Self {
+            settings,
+            own_cgroup,
+            tree: OnceLock::new(),
+            others: Mutex::default(),
+        })
+    }
+
+    /// The cgroup whose policy is the tree's, in words.
+    pub fn place(&self) -> String {
+        match &self.own_cgroup {
+            Some(cgroup) => format!("cgroup {cgroup}"),
+            None => "an unknown cgroup".to_owned(),
         }
     }
 
@@ -152,7 +173,11 @@ impl Policies {
         Ok(Some(cgroup).filter(|cgroup| self.own_cgroup.as_ref() != Some(cgroup)))
     }
 
-    fn of_tree(&self) -> Result<Option<Latched>, Unusable> {
+    /// The policy of the tree, for life once there is one. It may take long.
+    ///
+    /// # Errors
+    /// There is one that can't be used, or none and there has to be.
+    pub fn of_tree(&self) -> Result<Option<Latched>, Unusable> {
         if let Some((policy, _)) = self.tree.get() {
             return Ok(Some(policy));
         }

@@ -8,11 +8,11 @@ use ipaddr_host::settings;
 use ipaddr_policy::levels::is_required;
 use ipaddr_socket::host::Level;
 
-use crate::cli::{Cli, ipv6_by_default};
+use crate::cli::{Agent, Cli, ipv6_by_default};
 use crate::failure::Failure;
 
 /// What the guard is told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The policy directory, an absolute path.
     pub directory: PathBuf,
@@ -59,6 +59,26 @@ impl Settings {
                 || variable("IPADDR_REQUIRE").is_some_and(|text| is_required(&text)),
             allows_unusable: cli.allow_unusable,
             level: cli.log.unwrap_or_else(level_of_environment),
+            log_file: log_file()?,
+        })
+    }
+
+    /// For containers: lists and a latch in the environment are the agent's own affair.
+    ///
+    /// # Errors
+    /// As for [`Settings::new`].
+    pub fn of_agent(agent: &Agent) -> Result<Self, Failure> {
+        let require = env::var_os("IPADDR_REQUIRE");
+        Ok(Self {
+            directory: settings::policy_directory(agent.policy.as_deref())
+                .map_err(|error| Failure::Refused(error.to_string()))?,
+            controller: settings::cgroup_controller(),
+            ipv4: None,
+            ipv6: None,
+            latch: None,
+            allows_unusable: true,
+            is_required: agent.require || require.is_some_and(|text| is_required(text.as_bytes())),
+            level: agent.log.unwrap_or_else(level_of_environment),
             log_file: log_file()?,
         })
     }

@@ -11,7 +11,7 @@ pub mod rule;
 
 use libc::{c_long, sock_filter};
 
-use rule::{Action, Argument, Condition, Rule};
+use rule::{Action, Condition, Rule};
 
 /// A call that another address could leave by, and that the guard can't judge.
 const REFUSED: Action = Action::Refuse(libc::ENOSYS);
@@ -25,24 +25,26 @@ const AF_SMC: u32 = 43;
 /// The filter. accept(2) isn't in it: rules for peers are the kernel's, see [`crate::peers`].
 #[must_use]
 pub fn filter() -> Vec<sock_filter> {
+    program::assemble(&rules())
+}
+
+/// What the filter is made of, and the profile for OCI runtimes too.
+#[must_use]
+pub fn rules() -> Vec<Rule> {
     let mut rules = vec![
         Rule::always(libc::SYS_bind, Action::Judge),
         Rule::always(libc::SYS_connect, Action::Judge),
         Rule::always(libc::SYS_listen, Action::Judge),
         // With a destination; send(2) and write(2) have none.
-        Rule::only(
-            libc::SYS_sendto,
-            [Condition::IsNot(Argument::Whole(4), 0)],
-            Action::Judge,
-        ),
+        Rule::only(libc::SYS_sendto, [Condition::IsNotNull(4)], Action::Judge),
         Rule::always(libc::SYS_sendmsg, Action::Judge),
         Rule::always(libc::SYS_sendmmsg, Action::Judge),
         // The one option that chooses a source.
         Rule::only(
             libc::SYS_setsockopt,
             [
-                Condition::Is(Argument::Int(1), libc::IPPROTO_IPV6.cast_unsigned()),
-                Condition::Is(Argument::Int(2), libc::IPV6_PKTINFO.cast_unsigned()),
+                Condition::Is(1, libc::IPPROTO_IPV6.cast_unsigned()),
+                Condition::Is(2, libc::IPV6_PKTINFO.cast_unsigned()),
             ],
             Action::Judge,
         ),
@@ -50,11 +52,8 @@ pub fn filter() -> Vec<sock_filter> {
         Rule::only(
             libc::SYS_setsockopt,
             [
-                Condition::Is(Argument::Int(1), libc::IPPROTO_IP.cast_unsigned()),
-                Condition::Is(
-                    Argument::Int(2),
-                    libc::IP_BIND_ADDRESS_NO_PORT.cast_unsigned(),
-                ),
+                Condition::Is(1, libc::IPPROTO_IP.cast_unsigned()),
+                Condition::Is(2, libc::IP_BIND_ADDRESS_NO_PORT.cast_unsigned()),
             ],
             Action::Judge,
         ),
@@ -68,7 +67,7 @@ pub fn filter() -> Vec<sock_filter> {
         Rule::always(libc::SYS_io_uring_register, REFUSED),
     ];
     rules.extend(unsupported_sockets());
-    program::assemble(&rules)
+    rules
 }
 
 /// Sockets that reach IPv4 and IPv6 from addresses that are chosen by other calls, or by none: MPTCP's
@@ -91,10 +90,7 @@ fn unsupported_sockets() -> impl Iterator<Item = Rule> {
         protocols.map(|protocol| {
             Rule::only(
                 number,
-                [
-                    Condition::Is(Argument::Int(0), family),
-                    Condition::Is(Argument::Int(2), protocol),
-                ],
+                [Condition::Is(0, family), Condition::Is(2, protocol)],
                 Action::Refuse(libc::EPROTONOSUPPORT),
             )
         })
@@ -104,8 +100,8 @@ fn unsupported_sockets() -> impl Iterator<Item = Rule> {
         Rule::only(
             number,
             [
-                Condition::Is(Argument::Int(0), family),
-                Condition::IsMasked(Argument::Int(1), 0xf, libc::SOCK_SEQPACKET.cast_unsigned()),
+                Condition::Is(0, family),
+                Condition::IsMasked(1, 0xf, libc::SOCK_SEQPACKET.cast_unsigned()),
             ],
             Action::Refuse(libc::ESOCKTNOSUPPORT),
         )
@@ -113,12 +109,14 @@ fn unsupported_sockets() -> impl Iterator<Item = Rule> {
     let of_family = families.into_iter().map(move |family| {
         Rule::only(
             number,
-            [Condition::Is(Argument::Int(0), family)],
+            [Condition::Is(0, family)],
             Action::Refuse(libc::EAFNOSUPPORT),
         )
     });
     of_protocol.chain(of_type).chain(of_family)
 }
 
+#[cfg(test)]
+pub mod evaluate;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use libc::{
     seccomp_data, sock_filter,
 };
 
-use super::rule::{Action, Argument, Condition, Rule};
+use super::rule::{Action, Condition, Rule};
 
 /// The architecture whose numbers the rules have, `AUDIT_ARCH_X86_64` and the like of linux/audit.h.
 #[cfg(target_arch = "x86_64")]
@@ -78,27 +78,17 @@ fn one_rule(rule: &Rule) -> Vec<sock_filter> {
 /// Goes on where the condition holds, and skips `behind` instructions where it doesn't.
 fn tested(condition: Condition, behind: u8) -> Vec<sock_filter> {
     match condition {
-        Condition::Is(Argument::Int(index), value) => vec![
+        Condition::Is(index, value) => vec![
             instruction(LOAD, low_half(index)),
             jump(IF_EQUAL, value, 0, behind),
         ],
-        Condition::Is(Argument::Whole(index), value) => vec![
+        Condition::IsNotNull(index) => vec![
             instruction(LOAD, low_half(index)),
-            jump(IF_EQUAL, value, 0, behind.saturating_add(2)),
-            instruction(LOAD, high_half(index)),
-            jump(IF_EQUAL, 0, 0, behind),
-        ],
-        Condition::IsNot(Argument::Int(index), value) => vec![
-            instruction(LOAD, low_half(index)),
-            jump(IF_EQUAL, value, behind, 0),
-        ],
-        Condition::IsNot(Argument::Whole(index), value) => vec![
-            instruction(LOAD, low_half(index)),
-            jump(IF_EQUAL, value, 0, 2),
+            jump(IF_EQUAL, 0, 0, 2),
             instruction(LOAD, high_half(index)),
             jump(IF_EQUAL, 0, behind, 0),
         ],
-        Condition::IsMasked(Argument::Int(index) | Argument::Whole(index), mask, value) => vec![
+        Condition::IsMasked(index, mask, value) => vec![
             instruction(LOAD, low_half(index)),
             instruction(MASK, mask),
             jump(IF_EQUAL, value, 0, behind),

@@ -23,24 +23,15 @@ pub enum Action {
     Refuse(i32),
 }
 
-/// An argument of a system call, counted from 0.
-#[derive(Clone, Copy, Debug)]
-pub enum Argument {
-    /// All of its 64 bits: a pointer.
-    Whole(u8),
-    /// An int, whose upper half the kernel takes no notice of.
-    Int(u8),
-}
-
-/// What is asked of an argument.
+/// What is required of an argument. Arguments are counted from 0.
 #[derive(Clone, Copy, Debug)]
 pub enum Condition {
-    /// It is this.
-    Is(Argument, u32),
-    /// It isn't.
-    IsNot(Argument, u32),
-    /// These bits of it are this.
-    IsMasked(Argument, u32, u32),
+    /// This int is this. The kernel takes no notice of its upper half.
+    Is(u8, u32),
+    /// This pointer isn't null.
+    IsNotNull(u8),
+    /// Of this int these bits are this.
+    IsMasked(u8, u32, u32),
 }
 
 impl Rule {

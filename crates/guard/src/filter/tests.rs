@@ -1,9 +1,9 @@
-//! The filter, run by a small filter machine of the tests' own.
+//! The filter.
 
-use libc::{c_long, seccomp_data, sock_filter};
+use libc::c_long;
 
-use super::filter;
-use super::program::{ARCHITECTURE, FIRST_X32};
+use super::evaluate::{answer_of, answer_to};
+use super::program::FIRST_X32;
 
 /// `AUDIT_ARCH_I386` and `AUDIT_ARCH_ARM` of linux/audit.h.
 const OTHER_ARCHITECTURES: [u32; 2] = [0x4000_0003, 0x4000_0028];
@@ -13,51 +13,6 @@ const PASSED: u32 = libc::SECCOMP_RET_ALLOW;
 
 const fn refused(errno: i32) -> u32 {
     libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
-}
-
-/// What a program answers.
-fn run(program: &[sock_filter], data: &seccomp_data) -> u32 {
-    let word = |offset: u32| match offset {
-        0 => data.nr.cast_unsigned(),
-        4 => data.arch,
-        16.. => {
-            let argument = data.args[(offset as usize - 16) / 8];
-            if offset.is_multiple_of(8) {
-                argument as u32
-            } else {
-                (argument >> 32) as u32
-            }
-        }
-        _ => panic!("no field at {offset}"),
-    };
-    let (mut accumulator, mut at) = (0, 0);
-    loop {
-        let one = program[at];
-        at += 1;
-        let skipped = |holds| usize::from(if holds { one.jt } else { one.jf });
-        match one.code {
-            0x20 => accumulator = word(one.k),
-            0x15 => at += skipped(accumulator == one.k),
-            0x35 => at += skipped(accumulator >= one.k),
-            0x54 => accumulator &= one.k,
-            0x06 => return one.k,
-            code => panic!("no instruction {code:#x}"),
-        }
-    }
-}
-
-fn answer_to(number: c_long, args: [u64; 6]) -> u32 {
-    answer_of(ARCHITECTURE, number, args)
-}
-
-fn answer_of(arch: u32, number: c_long, args: [u64; 6]) -> u32 {
-    let data = seccomp_data {
-        nr: i32::try_from(number).expect("it is small"),
-        arch,
-        instruction_pointer: 0,
-        args,
-    };
-    run(&filter(), &data)
 }
 
 #[test]

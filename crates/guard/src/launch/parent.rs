@@ -24,7 +24,8 @@ use crate::failure::Failure;
 use crate::filter::filter;
 use crate::peers::attach;
 use crate::policies::Policies;
-use crate::sys::{pidfd, process, seccomp};
+use crate::sys::{pidfd, process};
+use crate::system;
 use crate::target::status::Status;
 
 /// Runs the command, and returns its status as wait(2) gives it.
@@ -32,7 +33,7 @@ use crate::target::status::Status;
 /// # Errors
 /// It isn't run.
 pub fn run(words: Vec<OsString>, policies: Policies) -> Result<c_int, Failure> {
-    check_system()?;
+    system::check()?;
     let words = words.into_iter().map(|word| CString::new(word.into_vec()));
     let words: Vec<_> = words
         .collect::<Result<_, _>>()
@@ -81,20 +82,6 @@ pub fn end_as(status: c_int) -> ! {
     }
     // A signal without a name, or the first process of a PID namespace, which none ends.
     exit(128 + number)
-}
-
-/// # Errors
-/// The kernel or the mount of /proc isn't one that the guard can work with.
-fn check_system() -> Result<(), Failure> {
-    let refused = |why: &str| Err(Failure::Refused(why.to_owned()));
-    if !seccomp::has_known_sizes() {
-        return refused("the kernel's seccomp listener is not known: expected Linux 5.19 or newer");
-    }
-    let own = std::fs::read_link("/proc/self").unwrap_or_default();
-    if own.as_os_str() != std::process::id().to_string().as_str() {
-        return refused("/proc: is not mounted, or of another PID namespace: expected one's own");
-    }
-    Ok(())
 }
 
 /// All signals that a program may want to get. Those of job control do what they always do: they stop

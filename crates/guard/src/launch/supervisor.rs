@@ -100,8 +100,12 @@ fn guard(child: Pid, listener: Listener, mut go: File, policies: Policies, paren
         thread::spawn(move || keeper.keep());
         serve(&tree, &listener).map_err(|errno| Failure::system("the listener", errno))
     });
-    if let Err(failure) = ended {
-        eprintln!("ipaddr-guard: {failure}");
+    match ended {
+        // The process is the keeper's to end.
+        Ok(()) => loop {
+            thread::park();
+        },
+        Err(failure) => eprintln!("ipaddr-guard: {failure}"),
     }
     // From here on what would have been judged fails with ENOSYS.
     exit(1)

@@ -3,10 +3,8 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
-use std::thread;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::call::Call;
 use super::listener::Listener;
@@ -14,6 +12,7 @@ use super::patience::Patience;
 use super::pool::Pool;
 use crate::calls::{Judge, Outcome};
 use crate::notify::answer::Answer;
+use crate::system::raise_descriptor_limit;
 use crate::target::threads::Threads;
 use crate::tree::Tree;
 
@@ -52,13 +51,12 @@ impl Worker {
     }
 }
 
-/// Answers calls until no process is left to make one. Then the calling thread waits for the end of
-/// its process, which is another thread's to bring about.
+/// Answers calls until no process is left to make one.
 ///
 /// # Errors
 /// Those of timer_create(2), and of ioctl(2) on the listener.
 pub fn serve(tree: &Arc<Tree>, listener: &Arc<Listener>) -> Result<(), Errno> {
-    let kept = raise_limit().min(KEPT);
+    let kept = most_kept();
     let patience = Patience::of_this_thread()?;
     let start_pool = || {
         let (tree, listener) = (Arc::clone(tree), Arc::clone(listener));
@@ -79,9 +77,7 @@ pub fn serve(tree: &Arc<Tree>, listener: &Arc<Listener>) -> Result<(), Errno> {
             }
         }
     }
-    loop {
-        thread::park();
-    }
+    Ok(())
 }
 
 /// What a thread of the pool, the calling one, does with a call.
@@ -101,11 +97,8 @@ fn slow_worker(
     }
 }
 
-/// Allows the process as many descriptors as it may have, and returns half of that: what may be kept.
-fn raise_limit() -> usize {
-    let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return 256;
-    };
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    usize::try_from(most / 2).unwrap_or(usize::MAX)
+/// How many descriptors may be kept: half of what the process may have.
+fn most_kept() -> usize {
+    let most = raise_descriptor_limit().unwrap_or(512);
+    usize::try_from(most / 2).unwrap_or(usize::MAX).min(KEPT)
 }

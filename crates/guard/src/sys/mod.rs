@@ -5,6 +5,7 @@
 //! | [`seccomp`] | install a filter; receive, check and answer its notifications |
 //! | [`pidfd`] | a process or thread by a descriptor, and copies of its descriptors |
 //! | [`memory`] | another process's memory, copied |
+//! | [`message`] | bytes with descriptors beside them |
 //! | [`process`] | fork(2) and execvp(3) |
 //! | [`socket`] | calls on a socket, with the bytes of its options and addresses |
 #![expect(
@@ -13,6 +14,7 @@
 )]
 
 pub mod memory;
+pub mod message;
 pub mod pidfd;
 pub mod process;
 pub mod seccomp;

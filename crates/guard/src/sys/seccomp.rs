@@ -60,6 +60,21 @@ pub fn has_known_sizes() -> bool {
         && usize::from(sizes.seccomp_notif_resp) == size_of::<seccomp_notif_resp>()
 }
 
+/// Whether a descriptor is a listener.
+#[must_use]
+pub fn is_listener(descriptor: BorrowedFd<'_>) -> bool {
+    let no_call: u64 = 0;
+    // SAFETY: the kernel reads the number; what is no listener knows no such request.
+    let result = unsafe {
+        libc::ioctl(
+            descriptor.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+            &raw const no_call,
+        )
+    };
+    result == 0 || Errno::last() == Errno::ENOENT
+}
+
 /// Asks for fast wake-ups.
 ///
 /// # Errors
