@@ -169,6 +169,9 @@ pub enum Command {
     Explain {
         #[command(flatten)]
         subject: Subject,
+        /// By a guard instead of the library; that is known of the process of --pid
+        #[arg(long)]
+        guard: bool,
         #[command(subcommand)]
         call: Call,
     },
@@ -178,7 +181,8 @@ pub enum Command {
     /// that, and what is latched: `-` is nothing yet, `?` is unknown, with the reason behind it. A process
     /// with neither in a restricted cgroup is not restricted. If the supervisor of a guard has been
     /// killed, its processes are refused everything, and so are those whose policy can't be used. What
-    /// is latched is stale if the files say otherwise by now. A user who may not inspect all processes
+    /// is latched is stale if the files say otherwise by now. A socket on a wildcard address, passed in or
+    /// bound before, makes a process a hole. A user who may not inspect all processes
     /// is told so, and the status is 6 if there is no hole among those that he may.
     Ps {
         /// Don't list the processes of this name, or in this cgroup (/PATH) and those inside it. May be

@@ -68,7 +68,11 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
             strict,
             cgroups,
         } => commands::check::run(dir.as_deref().or(policy), strict, cgroups),
-        Command::Explain { subject, call } => commands::explain::run(policy, subject, &call),
+        Command::Explain {
+            subject,
+            guard,
+            call,
+        } => commands::explain::run(policy, subject, guard, &call),
         Command::Ps { ignore } => commands::ps::run(policy, &ignore),
         Command::Remove { cgroup, yes } => commands::remove::run(policy, cgroup, yes),
         Command::Unit {

@@ -22,9 +22,19 @@ use crate::failure::{Failure, Outcome};
 use crate::subject;
 
 /// Prints what would become of a call.
-pub fn run(policy: Option<&Path>, subject: cli::Subject, call: &Call) -> Result<Outcome, Failure> {
+pub fn run(
+    policy: Option<&Path>,
+    subject: cli::Subject,
+    is_guarded: bool,
+    call: &Call,
+) -> Result<Outcome, Failure> {
     let subject = subject::choose(policy, subject.cgroup, subject.pid)?;
-    let question = Question::new(call);
+    let is_supervised = subject
+        .running
+        .as_ref()
+        .is_some_and(|running| matches!(running.guard, Guard::Supervised(_)));
+    let mut question = Question::new(call);
+    question.is_guarded = is_guarded || is_supervised;
     let mut reader = Reader::default();
     let explained = subject.read(&mut reader, |policy, levels| {
         let verdict = judge(policy, question.request);
@@ -80,6 +90,8 @@ struct Question {
     chain: Chain,
     /// Whether a rewritten address is written v4-mapped: on an AF_INET6 socket.
     is_mapped: bool,
+    /// Whether it is a guard's to answer.
+    is_guarded: bool,
 }
 
 impl Question {
@@ -94,6 +106,7 @@ impl Question {
                 },
                 chain: Chain::Bind,
                 is_mapped: local.address.is_ipv6(),
+                is_guarded: false,
             },
             Call::Connect { remote, from } => {
                 let request = Request::Connect {
@@ -108,6 +121,7 @@ impl Question {
                     },
                     chain: Chain::Connect,
                     is_mapped: remote.address.is_ipv6(),
+                    is_guarded: false,
                 }
             }
             Call::Accept { peer, local } => Self {
@@ -119,6 +133,7 @@ impl Question {
                 },
                 chain: Chain::Accept,
                 is_mapped: false,
+                is_guarded: false,
             },
         }
     }
@@ -162,6 +177,9 @@ impl Question {
                 format!("refused with EPERM; a datagram sent there leaves from {address}")
             }
             (Verdict::Rewrite(address), _) => format!("allowed, leaves from {address}"),
+            (Verdict::Deny(_), Request::Accept { .. }) if self.is_guarded => {
+                "refused, the peer gets no answer".to_owned()
+            }
             (Verdict::Deny(_), Request::Accept { .. }) => {
                 "refused, the peer sees a reset".to_owned()
             }

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use ipaddr_host::cgroup_path::CgroupPath;
 use ipaddr_host::guard::{self, Guard};
 use ipaddr_host::level_files::Disk;
-use ipaddr_host::library::{self, Inspection};
+use ipaddr_host::library::{self, Inspection, Library};
 use ipaddr_host::process::Process;
 use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
@@ -107,7 +107,7 @@ impl Row {
         let is_restricted = cgroup.as_ref().is_ok_and(|cgroup| restricted.has(cgroup));
         let Inspection { library, version } = library::inspect(process);
         let guard = guard::inspect(process);
-        let cover = match &guard {
+        let mut cover = match &guard {
             Guard::Own => return None,
             Guard::None => {
                 let mut cover = Cover::by_library(process, &library, is_restricted)?;
@@ -127,6 +127,14 @@ impl Row {
             Guard::Killed(_) => Cover::by_killed_guard(&library),
             Guard::Unknown(why) => Cover::by_unknown_guard(process, &library, why, is_restricted),
         };
+        let latch = match (&library, &guard) {
+            (Library::Latched(text), _) => Some(text),
+            (_, Guard::Supervised(supervisor)) => supervisor.latch.as_ref(),
+            _ => None,
+        };
+        if let (Standing::Fine, Some(latch)) = (cover.standing, latch) {
+            cover::add_wildcards(&mut cover, process, latch);
+        }
         // If it has ended meanwhile, what was found isn't right.
         process.runs_a_program().then_some(())?;
         let version = version.or(match guard {

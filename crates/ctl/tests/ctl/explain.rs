@@ -373,3 +373,30 @@ fn a_wildcard_as_destination() {
     let itself = explain("connect 127.66.0.9:80");
     assert!(!itself.contains("takes it to"), "{itself}");
 }
+
+/// What differs under the guard; all else is the same.
+#[test]
+fn by_the_guard() {
+    let ctl = Ctl::new();
+    ctl.0.write("web", "ipv4", "127.0.0.2\n");
+    let rules = ctl
+        .0
+        .write("web", "rules", "-A ACCEPT -s 127.0.0.9 -j REJECT\n");
+    let explain =
+        |option: &str, call: &str| ctl.line(&format!("explain{option} --cgroup /web {call}"));
+    let peer = "accept 127.0.0.9:40000 127.0.0.2:80";
+    let by = format!(
+        "  refused by {}:1: -A ACCEPT -s 127.0.0.9 -j REJECT\n",
+        rules.display()
+    );
+    for (option, answer) in [("", "sees a reset"), (" --guard", "gets no answer")] {
+        let said = explain(option, peer);
+        assert_eq!(said.status, FOUND, "{said:?}");
+        assert_eq!(
+            said.out,
+            format!("{peer}/tcp: refused, the peer {answer}\n{by}")
+        );
+    }
+    let bind = "bind 0.0.0.0:80";
+    assert_eq!(explain(" --guard", bind).done(), explain("", bind).done());
+}

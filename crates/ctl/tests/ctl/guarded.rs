@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use shim_tests::{Cgroup, Shim, guard, skip};
 
 use super::command::{Ctl, FOUND, Nobody, SYSTEM, VERSION};
-use super::ps::{assert_columns, row, static_program};
+use super::ps::{alone, assert_columns, row, static_program};
 
 /// A command under the guard. It ends with its test: with its parent goes the command.
 struct Guarded {
@@ -90,7 +90,7 @@ fn a_static_program() {
         guarded.pid,
         [cgroup, library, guard, version, command, latched],
     );
-    let said = ctl.line("ps");
+    let said = alone(&ctl, &group, &[]);
     for own in [guarded.parent.id(), guarded.supervisor()] {
         assert_eq!(row(&said, own), None, "{own}: {}", said.out);
     }

@@ -1,6 +1,8 @@
 //! `ps`: processes with the library and what they have latched, and those that should have it.
 
 use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -67,6 +69,36 @@ fn assert_version(
         pid,
         [&cgroup, library, "no", version, program, latched],
     );
+}
+
+/// What `ps` says of the processes in a cgroup alone: those of other tests may be holes.
+#[track_caller]
+pub fn alone(ctl: &Ctl, group: &Cgroup, options: &[&str]) -> Said {
+    let (own, inside) = (format!("/{}", group.name()), format!("/{}/", group.name()));
+    let mut words = vec!["ps".to_owned()];
+    words.extend(options.iter().map(|&option| option.to_owned()));
+    for _ in 0..50 {
+        let said = ctl.run(&words);
+        let others = said.out.lines().skip(1).filter_map(|line| {
+            let cells: Vec<_> = line.split_whitespace().collect();
+            match cells[..] {
+                [_, cgroup, ..] if cgroup == own || cgroup.starts_with(&inside) => None,
+                [_, "/", _, _, _, command, ..] => Some(command.to_owned()),
+                [_, cgroup, ..] => Some(cgroup.to_owned()),
+                _ => panic!("{line}"),
+            }
+        });
+        let others: Vec<_> = others.collect();
+        if others.is_empty() {
+            return said;
+        }
+        words.extend(
+            others
+                .into_iter()
+                .flat_map(|other| ["--ignore".to_owned(), other]),
+        );
+    }
+    panic!("always others: {words:?}");
 }
 
 /// A process is still another program for a moment, or at its load.
@@ -331,7 +363,7 @@ fn a_latch_that_the_files_contradict() {
     ctl.0.write(group.name(), "ipv4", "127.0.0.3\n");
     let stale = "127.0.0.2 (stale: the files say otherwise)";
     assert_row(&ctl, process.pid(), "on_demand", &group, "yes", stale);
-    assert_eq!(ctl.line("ps").status, 0, "it is restricted");
+    assert_eq!(alone(&ctl, &group, &[]).status, 0, "it is restricted");
     drop(process);
 }
 
@@ -347,7 +379,7 @@ fn a_process_that_is_refused_everything() {
         "everything is refused ({}:1: \"127.0.0.x\": expected ",
         file.display()
     );
-    let said = ctl.line("ps");
+    let said = alone(&ctl, &group, &[]);
     let found = row(&said, process.pid()).expect("it is listed");
     let [columns @ .., latched] = &found;
     assert_eq!(columns, &[&*cgroup, "yes", "no", VERSION, "on_demand"]);
@@ -368,10 +400,49 @@ fn holes_that_are_known() {
     let other = format!("ps --ignore other --ignore {cgroup}x");
     assert_eq!(ctl.line(&other).status, FOUND);
     for known in ["on_demand", &cgroup] {
-        let said = ctl.line(&format!("ps --ignore {known}"));
+        let said = alone(&ctl, &group, &["--ignore", known]);
         assert_eq!(said.status, 0, "{said:?}");
         assert_eq!(row(&said, hole.pid()), None, "{said:?}");
     }
     drop(hole);
     drop(inner);
+}
+
+/// As a service manager passes it in.
+#[test]
+fn a_socket_on_a_wildcard_that_was_passed_in() {
+    let Some(group) = skip::cgroup() else { return };
+    let ctl = Ctl::new();
+    ctl.0.write(group.name(), "ipv4", "127.0.0.2\n");
+    let start = |socket: OwnedFd| {
+        let mut command = Shim::policy(ctl.0.path()).cgroup(&group).command("sleep");
+        command.arg("600").stdin(socket).stdout(Stdio::null());
+        Ended(command.spawn().expect("it starts"))
+    };
+    let bound = |address: &str| {
+        let socket = TcpListener::bind(address).expect("a port is free");
+        let local = socket.local_addr().expect("it is bound");
+        (OwnedFd::from(socket), local)
+    };
+    let (socket, _) = bound("127.0.0.2:0");
+    let fine = start(socket);
+    assert_row(&ctl, fine.pid(), "sleep", &group, "yes", "127.0.0.2");
+    if skip::ipv6() {
+        let (socket, local) = bound("[::]:0");
+        let undecided = start(socket);
+        let latched = format!("127.0.0.2; {local} is IPv6 only or receives IPv4 too");
+        assert_row(&ctl, undecided.pid(), "sleep", &group, "yes", &latched);
+    }
+    assert_eq!(alone(&ctl, &group, &[]).status, 0, "no hole so far");
+    let (socket, local) = bound("0.0.0.0:0");
+    let hole = start(socket);
+    let latched = format!("127.0.0.2; but receives on {local}, bound by another or before");
+    assert_row(&ctl, hole.pid(), "sleep", &group, "yes", &latched);
+    let udp = UdpSocket::bind("0.0.0.0:0").expect("a port is free");
+    let local = udp.local_addr().expect("it is bound");
+    let datagrams = start(udp.into());
+    let latched = format!("127.0.0.2; but receives on {local}, bound by another or before");
+    assert_row(&ctl, datagrams.pid(), "sleep", &group, "yes", &latched);
+    assert_eq!(alone(&ctl, &group, &[]).status, FOUND);
+    drop((fine, hole, datagrams));
 }

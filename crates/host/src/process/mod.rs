@@ -7,12 +7,14 @@
 //! | [`environment`] | the variables that it was started with |
 //! | [`auxiliary`] | what the kernel has told its dynamic linker |
 //! | [`mappings`] | what is mapped in its memory |
+//! | [`sockets`] | which sockets receive for every address |
 //! | [`status`] | its parent and its seccomp filters |
 
 pub mod auxiliary;
 pub mod cgroup;
 pub mod environment;
 pub mod mappings;
+pub mod sockets;
 pub mod status;
 pub mod unit;
 

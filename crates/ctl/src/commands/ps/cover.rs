@@ -1,5 +1,6 @@
 //! What restricts a process: the library, a guard, both or neither.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use ipaddr_host::process::Process;
 use ipaddr_host::process::mappings::LIBRARY;
 use ipaddr_host::reader::Reader;
 use ipaddr_host::settings;
+use ipaddr_policy::{Assignment, Family, latch};
 use nix::libc::{S_ISGID, S_ISUID};
 
 use crate::addresses;
@@ -151,6 +153,32 @@ impl Cover {
 
 fn above(why: &Obstacle) -> String {
     format!("? (the guard above it: {why})")
+}
+
+/// Adds the sockets of a restricted process that receive for every address: they were bound before it
+/// was restricted, or passed to it.
+pub fn add_wildcards(cover: &mut Cover, process: Process, latch: &[u8]) {
+    let is_assigned = |family| {
+        let mut assignment = Assignment::UNASSIGNED;
+        let parsed = latch::parse(latch, family, &mut assignment);
+        parsed.is_ok() && !assignment.is_unassigned()
+    };
+    let (ipv4, ipv6) = (is_assigned(Family::Ipv4), is_assigned(Family::Ipv6));
+    let sockets = process.wildcard_sockets().unwrap_or_default();
+    let list = |sockets: Vec<String>| sockets.join(", ");
+    let is_hole = |socket: &SocketAddr| if socket.is_ipv4() { ipv4 } else { ipv6 };
+    let (holes, others): (Vec<_>, Vec<_>) = sockets.into_iter().partition(is_hole);
+    let holes = list(holes.iter().map(SocketAddr::to_string).collect());
+    if !holes.is_empty() {
+        cover.latched += &format!("; but receives on {holes}, bound by another or before");
+        cover.standing = Standing::Hole;
+    }
+    // One that is IPv6 only is bound as it may be.
+    let others = others.iter().filter(|socket| ipv4 && socket.is_ipv6());
+    let others = list(others.map(SocketAddr::to_string).collect());
+    if !others.is_empty() {
+        cover.latched += &format!("; {others} is IPv6 only or receives IPv4 too");
+    }
 }
 
 /// What is said in addition where the files say something else by now: `None` if they don't.
