@@ -2,10 +2,12 @@
 //
 //	http serve
 //		Prints the port that it listens on, on all addresses. The answer to a request is the
-//		address that it came from.
+//		address that it came from, and at /time the nanoseconds that processors have
+//		worked for the server.
 //	http request URL MILLISECONDS keep|new
 //		By 32 goroutines for so long, on connections that are kept or on a new one for each
-//		request. Prints the answer, and the requests a second.
+//		request. Prints the answer, the requests a second, and the nanoseconds that
+//		processors worked for a request, server and client together.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +32,13 @@ func check(err error) {
 	}
 }
 
+// The nanoseconds that processors have worked for this process.
+func worked() int64 {
+	var usage syscall.Rusage
+	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return usage.Utime.Nano() + usage.Stime.Nano()
+}
+
 func serve() {
 	listener, err := net.Listen("tcp", ":0")
 	check(err)
@@ -37,7 +47,11 @@ func serve() {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		io.WriteString(w, host)
 	}
-	check(http.Serve(listener, http.HandlerFunc(handler)))
+	http.HandleFunc("/", handler)
+	http.HandleFunc("/time", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, worked())
+	})
+	check(http.Serve(listener, nil))
 }
 
 func get(client *http.Client, url string) string {
@@ -49,6 +63,13 @@ func get(client *http.Client, url string) string {
 	return string(body)
 }
 
+// The same for the server and this process.
+func workedByBoth(client *http.Client, url string) int64 {
+	server, err := strconv.ParseInt(get(client, url+"time"), 10, 64)
+	check(err)
+	return server + worked()
+}
+
 func request(url string, limit time.Duration, keep bool) {
 	client := &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: clients,
@@ -58,6 +79,7 @@ func request(url string, limit time.Duration, keep bool) {
 	source := get(client, url)
 	var count atomic.Int64
 	var all sync.WaitGroup
+	before := workedByBoth(client, url)
 	begin := time.Now()
 	for i := 0; i < clients; i++ {
 		all.Add(1)
@@ -70,7 +92,10 @@ func request(url string, limit time.Duration, keep bool) {
 		}()
 	}
 	all.Wait()
-	fmt.Println(source, float64(count.Load())/time.Since(begin).Seconds())
+	seconds := time.Since(begin).Seconds()
+	work := workedByBoth(client, url) - before
+	requests := float64(count.Load())
+	fmt.Println(source, requests/seconds, float64(work)/requests)
 }
 
 func main() {

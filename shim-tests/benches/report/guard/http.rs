@@ -37,16 +37,34 @@ pub fn report(
             "A static Go HTTP server and client, a new connection per request",
         ),
     ] {
-        let rates = rounds::interleave(variants.len(), LEAST_ROUNDS, time / 2, |index| {
-            requests(&program, &variants[index], connections)
+        let served = rounds::interleave(variants.len(), LEAST_ROUNDS, time / 2, |index| {
+            serve(&program, &variants[index], connections)
         })?;
+        let of_each = |value: fn(&Served) -> f64| -> Vec<Vec<f64>> {
+            served
+                .iter()
+                .map(|rounds| rounds.iter().map(value).collect())
+                .collect()
+        };
+        let rates = of_each(|served| served.rate);
         results.measurement(title, "a second", &variants, &rates, &[0])?;
+        let work = of_each(|served| served.work);
+        let title = format!("{title}: processor time of server and client for a request");
+        results.measurement(&title, "ns", &variants, &work, &[0])?;
     }
     Ok(())
 }
 
-/// Requests a second.
-fn requests(program: &Path, variant: &Variant, connections: &str) -> Result<f64, Failure> {
+/// What became of the requests of one run.
+struct Served {
+    /// Requests a second.
+    rate: f64,
+    /// The nanoseconds that processors worked for one in the server and in the client: these depend
+    /// less than the rate on what else the machine does. The supervisors' own aren't among them.
+    work: f64,
+}
+
+fn serve(program: &Path, variant: &Variant, connections: &str) -> Result<Served, Failure> {
     let mut command = variant.command_at(program);
     let mut server = Server::start(command.arg("serve").stdout(Stdio::piped()))?;
     let output = server.child().stdout.take().ok_or("it is piped")?;
@@ -58,7 +76,10 @@ fn requests(program: &Path, variant: &Variant, connections: &str) -> Result<f64,
     let milliseconds = RUN.as_millis().to_string();
     let mut client = variant.command_at(program);
     let said = command::output(client.args(["request", &url, &milliseconds, connections]))?;
-    let (source, rate) = said.trim().split_once(' ').ok_or("two words")?;
+    let words: Vec<_> = said.split_whitespace().collect();
+    let [source, rate, work] = words[..] else {
+        return Err(format!("{}: expected three words: {said:?}", variant.name).into());
+    };
     let expected = match variant.source {
         Source::Any => "127.0.0.1",
         Source::Assigned | Source::AssignedByPacket => "127.0.0.2",
@@ -66,5 +87,8 @@ fn requests(program: &Path, variant: &Variant, connections: &str) -> Result<f64,
     if source != expected {
         return Err(format!("{}: requests came from {source}", variant.name).into());
     }
-    Ok(rate.parse()?)
+    Ok(Served {
+        rate: rate.parse()?,
+        work: work.parse()?,
+    })
 }
