@@ -190,6 +190,23 @@ fn a_place_that_is_taken() {
     agent.container("one", None).binds("0 0.0.0.0 ");
 }
 
+/// Else each of two that start at once would remove what the other has made.
+#[test]
+fn one_agent_at_a_time_makes_its_socket() {
+    let mut agent = Agent::start(&[]);
+    agent.kill();
+    let directory = fs::File::open(agent.run_directory()).expect("it is ours");
+    directory.lock().expect("nobody has it");
+    let mut waiting = agent.command(&[]).spawn().expect("it starts");
+    std::thread::sleep(Duration::from_secs(1));
+    let early = UnixStream::connect(agent.socket()).is_ok();
+    directory.unlock().expect("it is ours");
+    crate::agent::wait_for("the socket", || UnixStream::connect(agent.socket()).is_ok());
+    let _ = waiting.kill();
+    let _ = waiting.wait();
+    assert!(!early, "it hasn't waited");
+}
+
 /// Of agents that start at once one has the socket.
 #[test]
 fn agents_that_start_at_once() {

@@ -98,7 +98,18 @@ fn values() -> Vec<u64> {
         libc::IP_BIND_ADDRESS_NO_PORT,
     ];
     let named = named.into_iter().map(|value| value as u64);
-    named.chain([0, 1, libc::SOCK_SEQPACKET as u64]).collect()
+    let (family, option) = (libc::IPPROTO_IPV6 as u64, libc::IPV6_PKTINFO as u64);
+    // Other ints, and the same ones with something above them.
+    let wide = [
+        family | 1 << 16,
+        option | 1 << 31,
+        family | 1 << 32,
+        option | 1 << 63,
+    ];
+    named
+        .chain(wide)
+        .chain([0, 1, libc::SOCK_SEQPACKET as u64])
+        .collect()
 }
 
 #[test]
