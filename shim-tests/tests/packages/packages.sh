@@ -67,7 +67,7 @@ archive=$(grep 'tar\.gz$' "$work/made")
 tar -xzf "$archive" -C "$work"
 tree=$work/$(basename "$archive" .tar.gz)
 main_job 'archive, unpacked' "$tree"
-for file in bin/ipaddrctl bin/ipaddr-guard lib/libipaddr/libipaddr.so share/man/man1/run-restricted.1 share/man/man5/ipaddr.policy.5 \
+for file in bin/ipaddrctl bin/ipaddr-guard lib/libipaddr/libipaddr.so share/man/man1/run-restricted.1 share/man/man1/ipaddr-guard.1 share/man/man5/ipaddr.policy.5 \
     share/man/man8/libipaddr.so.8 share/man/man8/ipaddrctl.8 share/man/man8/ipaddrctl-explain-bind.8 \
     share/bash-completion/completions/ipaddrctl share/zsh/site-functions/_ipaddrctl \
     share/fish/vendor_completions.d/ipaddrctl.fish share/doc/libipaddr/README.md \

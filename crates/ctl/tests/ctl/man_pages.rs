@@ -31,7 +31,7 @@ const COMMANDS: [&str; 13] = [
 fn shown_without_a_warning() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let pages = all_pages(directory.path());
-    assert_eq!(pages.len(), 3 + COMMANDS.len(), "{pages:?}");
+    assert_eq!(pages.len(), 4 + COMMANDS.len(), "{pages:?}");
     for (program, arguments) in [
         ("man", &["--warnings", "-l"][..]),
         ("groff", &["-man", "-Tutf8", "-Kutf8", "-ww", "-z"]),
@@ -74,6 +74,10 @@ fn nothing_is_lost() {
         (
             "libipaddr.so.8",
             ["LD_PRELOAD=DIRECTORY/libipaddr.so", "daemon off;"],
+        ),
+        (
+            "ipaddr-guard.1",
+            ["ipaddr-guard agent --socket PATH", "--flag NAME"],
         ),
         (
             "run-restricted.1",
@@ -152,11 +156,6 @@ fn pages_name_pages_that_there_are() {
 fn the_wrappers_options_and_statuses() {
     let help = help();
     let page = plain(&fs::read_to_string(source("run-restricted.1")).expect("the page"));
-    let options = |text: &str| -> BTreeSet<String> {
-        let words = text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'));
-        let options = words.filter(|word| word.starts_with("--") && word.len() > 2);
-        options.map(str::to_owned).collect()
-    };
     assert!(options(&help).len() >= 10, "{help}");
     assert_eq!(options(&help), options(&page));
     for variable in ["RUN_RESTRICTED_LIBRARY", "RUN_RESTRICTED_GUARD"] {
@@ -188,6 +187,34 @@ fn the_wrappers_options_and_statuses() {
             "{command}"
         );
     }
+}
+
+#[test]
+fn the_guards_options_statuses_and_variables() {
+    let help = |words: &[&str]| {
+        let mut guard = Command::new(artifacts::guard());
+        guard.args(words).arg("--help");
+        Said::of(&guard.output().expect("it starts")).fine()
+    };
+    let own = help(&[]);
+    let all = [own.clone(), help(&["agent"]), help(&["profile"])].join("\n");
+    let page = plain(&fs::read_to_string(source("ipaddr-guard.1")).expect("the page"));
+    // One of the examples is the wrapper's.
+    let page = page.split(".SH EXAMPLES").next().expect("all before that");
+    assert!(options(&all).len() >= 10, "{all}");
+    assert_eq!(options(&all), options(page));
+    for status in ["125", "126", "127"] {
+        assert!(own.contains(status), "{status} in {own}");
+        assert!(
+            page.contains(&format!("\n.B {status}\n")),
+            "{status} in {page}"
+        );
+    }
+    let [mut said, mut documented] = [BTreeSet::new(), BTreeSet::new()];
+    variables_in(&own, &mut said);
+    variables_in(page, &mut documented);
+    assert!(said.len() >= 5, "{own}");
+    assert_eq!(documented, said);
 }
 
 /// Where the wrapper searches, in its order.
@@ -267,7 +294,12 @@ fn variables_in(text: &str, variables: &mut BTreeSet<String>) {
 fn examples_are_those_of_the_documents() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let root = artifacts::workspace();
-    let documents = ["README.md", "docs/deployment.md", "docs/ipaddrctl.md"];
+    let documents = [
+        "README.md",
+        "docs/deployment.md",
+        "docs/guard.md",
+        "docs/ipaddrctl.md",
+    ];
     let documents = documents.map(|page| fs::read_to_string(root.join(page)).expect("a document"));
     let documents =
         (documents.join("\n") + &help()).replace("./run-restricted.sh", "run-restricted");
@@ -339,6 +371,12 @@ fn all_pages(directory: &Path) -> Vec<PathBuf> {
         pages.push(page);
     }
     pages
+}
+
+fn options(text: &str) -> BTreeSet<String> {
+    let words = text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'));
+    let options = words.filter(|word| word.starts_with("--") && word.len() > 2);
+    options.map(str::to_owned).collect()
 }
 
 fn source(page: &str) -> PathBuf {
