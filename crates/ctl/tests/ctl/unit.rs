@@ -1,6 +1,7 @@
 //! `unit`: the drop-in of a systemd service, and the policy of its cgroup. systemd itself checks the
 //! drop-in; a process in a cgroup of that name gets what it says.
 
+use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -316,6 +317,9 @@ fn a_process_gets_it() {
     let check = check.expect("it looks for the library");
     let service = |settings: &[&str], command: &str| {
         let mut unshare = Command::new("unshare");
+        // The tests' own variables begin with IPADDR_ too.
+        unshare.env_clear();
+        unshare.env("PATH", env::var_os("PATH").unwrap_or_default());
         root.start_in(&mut unshare);
         unshare.args(["--cgroup", "sh", "-c"]);
         unshare.arg("echo $$ >\"$0/cgroup.procs\" && exec env \"$@\"");
