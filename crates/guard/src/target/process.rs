@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
+use ipaddr_policy::Policy;
 use libc::pid_t;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use once_cell::race::OnceRef;
 use parking_lot::Mutex;
 
 use crate::policies::Latched;
@@ -21,7 +23,7 @@ pub struct Process {
     /// By it the end of the process is seen: then its id may be another's.
     descriptor: OwnedFd,
     /// The policy that it has for life, once there is one.
-    policy: OnceLock<Latched>,
+    policy: OnceRef<'static, Policy<'static>>,
     /// Whether it may have restricted itself by Landlock, so that no call may be made for it.
     is_restricted: AtomicBool,
 }
@@ -29,7 +31,7 @@ pub struct Process {
 impl Process {
     /// The policy that it has for life, once there is one.
     pub fn policy(&self) -> Option<Latched> {
-        self.policy.get().copied()
+        self.policy.get()
     }
 
     /// Sets it, unless another thread was faster, and returns what it has.
@@ -78,7 +80,7 @@ impl Processes {
         let process = Arc::new(Process {
             pid,
             descriptor: pidfd::open(pid)?,
-            policy: OnceLock::new(),
+            policy: OnceRef::new(),
             is_restricted: AtomicBool::new(self.any_is_restricted.load(Ordering::SeqCst)),
         });
         by_pid.insert(pid, Arc::clone(&process));
