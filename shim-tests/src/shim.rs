@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::{Cgroup, Netns, artifacts};
 
-/// What holds a program to its policy.
+/// What applies the rules to a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontEnd {
     /// libipaddr.so, preloaded.

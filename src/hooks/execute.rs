@@ -149,8 +149,8 @@ fn say(uncovered: &Uncovered, path: *const c_char) {
     }
     // SAFETY: the kernel has read it, up to the NUL.
     let path = unsafe { CStr::from_ptr(path) };
-    let what = ": not covered by LD_PRELOAD, and held to no address: ";
-    let expected = ": expected another program, or a network namespace or cgroup-BPF to hold it";
+    let what = ": not covered by LD_PRELOAD, so not restricted: ";
+    let expected = ": expected another program, or the whole service under ipaddr-guard";
     log::error(&("exec ", uncovered.name(path), what, reason, expected));
 }
 

@@ -8,7 +8,7 @@ use ipaddr_socket::host::Level;
 
 /// Gives a command, and all that it starts, one IP address and no other
 ///
-/// Static programs, Go's, and programs that make system calls by themselves are held to it like all
+/// Static programs, Go's, and programs that make system calls by themselves are restricted like all
 /// others: the kernel asks the guard before it lets them bind, connect, listen or send. No root, no
 /// namespace. The policy is that of the guard's own cgroup, narrowed by --ip and --ip6.
 #[derive(Debug, Parser)]

@@ -1,4 +1,4 @@
-//! `ipaddr-guard`: holds every program of a process tree to its address, the static ones too, by
+//! `ipaddr-guard`: gives every program of a process tree one IP address, the static ones too, by
 //! seccomp user notification.
 //!
 //! | module | idea |

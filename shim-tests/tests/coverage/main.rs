@@ -309,7 +309,7 @@ fn an_exec_of_what_is_not_covered_is_logged() {
     let program = program.to_str().expect("UTF-8");
     let line = |path: &str| {
         format!(
-            "exec {path}: not covered by LD_PRELOAD, and held to no address: {STATIC}: expected another program, or a network namespace or cgroup-BPF to hold it"
+            "exec {path}: not covered by LD_PRELOAD, so not restricted: {STATIC}: expected another program, or the whole service under ipaddr-guard"
         )
     };
     for way in ways() {

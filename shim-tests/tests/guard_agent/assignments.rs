@@ -17,7 +17,7 @@ fn a_container_has_what_its_cgroup_is_assigned() {
     container.binds("0 127.0.0.3 ");
     assert!(container.ask("tcp4 bind 127.0.0.2 0").starts_with("EPERM"));
     agent.wait_for_log(&format!(
-        "container \"two\", \"test\": cgroup /{}: is held to what its cgroup is assigned",
+        "container \"two\", \"test\": cgroup /{}: is restricted to what its cgroup is assigned",
         other.name()
     ));
 }

@@ -1,6 +1,6 @@
 //! The agent: an OCI runtime hands it the seccomp listener of each container (`linux.seccomp` of the
-//! container's config.json has SCMP_ACT_NOTIFY and the agent's socket), and the container is held to
-//! its cgroup's policy.
+//! container's config.json has SCMP_ACT_NOTIFY and the agent's socket), and the container is restricted
+//! by its cgroup's policy.
 //!
 //! Each container has a supervisor of its own, a process that the agent forks: what one container
 //! brings about, no other notices, its memory and descriptors go with it, and an agent that is

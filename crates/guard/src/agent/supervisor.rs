@@ -79,7 +79,7 @@ fn start(state: &State, init: pid_t, settings: Settings, log: Log) -> Result<Tre
     match policies.of_tree() {
         Ok(found) if log.wants(Level::Info) => {
             let what = match found {
-                Some(_) => "is held to what its cgroup is assigned",
+                Some(_) => "is restricted to what its cgroup is assigned",
                 None => "runs unrestricted, nothing is assigned",
             };
             log.say(

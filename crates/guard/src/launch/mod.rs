@@ -1,8 +1,8 @@
 //! Three processes: the parent, which waits; the supervisor, its child, which answers calls; and the
 //! command, the supervisor's child.
 //!
-//! The supervisor stands above all that the command starts, because only who stands above a process
-//! may take its descriptors where `kernel.yama.ptrace_scope` is 1: so it takes in orphans too, and it
+//! The supervisor is an ancestor of all that the command starts, because only an ancestor may take a
+//! process's descriptors where `kernel.yama.ptrace_scope` is 1: so orphans become its children, and it
 //! outlives the parent as long as there are any.
 //!
 //! | module | idea |
