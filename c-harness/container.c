@@ -7,9 +7,8 @@
  */
 #define _GNU_SOURCE
 #include "harness.h"
+#include "filter.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -18,17 +17,17 @@
 #include <sys/wait.h>
 
 #define CALL offsetof(struct seccomp_data, nr)
-#define JUDGED BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)
-#define IF(number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1)
+#define JUDGED { RETURN, 0, 0, SECCOMP_RET_USER_NOTIF }
+#define IF(number) { JUMP_IF_EQUAL, 0, 1, number }
 
 static int install(void)
 {
 	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, CALL),
+		{ LOAD_WORD, 0, 0, CALL },
 		IF(SYS_bind), JUDGED,
 		IF(SYS_connect), JUDGED,
 		IF(SYS_sendto), JUDGED,
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		{ RETURN, 0, 0, SECCOMP_RET_ALLOW },
 	};
 	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
 

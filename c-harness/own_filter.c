@@ -16,6 +16,7 @@
  *	local		the socket's own end, by a getsockname that only this program's pointer is for
  */
 #include "harness.h"
+#include "filter.h"
 #include "pktinfo.h"
 #include "raw.h"
 #include <stddef.h>
@@ -23,35 +24,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-/* musl-gcc finds no headers of the kernel's: what is in linux/filter.h and linux/seccomp.h. */
-struct sock_filter {
-	uint16_t code;
-	uint8_t jt, jf;
-	uint32_t k;
-};
-
-struct sock_fprog {
-	unsigned short len;
-	struct sock_filter *filter;
-};
-
-struct seccomp_data {
-	int nr;
-	uint32_t arch;
-	uint64_t instruction_pointer, args[6];
-};
-
-enum {
-	LOAD_WORD = 0x20, /* BPF_LD | BPF_W | BPF_ABS */
-	JUMP_IF_EQUAL = 0x15, /* BPF_JMP | BPF_JEQ | BPF_K */
-	RETURN = 0x06, /* BPF_RET | BPF_K */
-	SECCOMP_MODE_FILTER = 2,
-	SECCOMP_SET_MODE_FILTER = 1,
-};
-
-#define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#define SECCOMP_RET_ALLOW 0x7fff0000U
 
 static struct sockaddr_storage own_end;
 static int own_value = 1;
