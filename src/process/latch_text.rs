@@ -1,13 +1,11 @@
 //! The latch as text, written once when it is set: what [`crate::process::exec`] carries over execve(2),
-//! and what others read in this process's memory (`ipaddrctl ps`), who find it by a mark, and
-//! behind it the library's version.
+//! and what others read in this process's memory (`ipaddrctl ps`).
 
 use core::ffi::CStr;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use ipaddr_policy::Policy;
-use ipaddr_policy::latch::{self, Latch, MARK, VERSION_LEN};
+use ipaddr_policy::latch::{self, Latch};
+use ipaddr_policy::mark::Mark;
 use ipaddr_policy::text::{Buffer, Sink, Text};
 
 use crate::process::levels::Scratch;
@@ -16,32 +14,8 @@ use crate::process::loaded::VERSION;
 /// The name of the variable that carries it.
 pub const NAME: &[u8] = b"IPADDR_LATCH=";
 
-#[repr(C)]
-struct Mark {
-    mark: [u8; MARK.len()],
-    /// Null until there is a latch. Nobody in this process reads it.
-    text: AtomicPtr<u8>,
-    version: [u8; VERSION_LEN],
-}
-
-/// Used by others only, so the compiler has to be told to keep it in one piece.
 #[used]
-static MARKED: Mark = Mark {
-    mark: MARK,
-    text: AtomicPtr::new(ptr::null_mut()),
-    version: padded(VERSION),
-};
-
-/// Of a text that is too long there would be no NUL: that doesn't compile.
-const fn padded(text: &str) -> [u8; VERSION_LEN] {
-    assert!(text.len() < VERSION_LEN);
-    let mut bytes = [0; VERSION_LEN];
-    bytes
-        .split_at_mut(text.len())
-        .0
-        .copy_from_slice(text.as_bytes());
-    bytes
-}
+static MARK: Mark = Mark::new(VERSION);
 
 /// The length of the longest variable in bytes, its NUL included.
 pub const MAX_LEN: usize = NAME.len() + latch::MAX_LEN + 1;
@@ -49,7 +23,7 @@ pub const MAX_LEN: usize = NAME.len() + latch::MAX_LEN + 1;
 const _: () = assert!(MAX_LEN <= Scratch::TEXT_LEN);
 
 /// Writes the variable into `memory`, the text of a [`Scratch`], which stays as it is from then on,
-/// and puts up the mark's pointer to its value.
+/// and shows its value by the mark.
 pub fn write(policy: &Policy<'_>, memory: &mut [u8]) {
     let mut line = Buffer::new(&mut *memory);
     line.put(NAME);
@@ -58,7 +32,7 @@ pub fn write(policy: &Policy<'_>, memory: &mut [u8]) {
     match line.text() {
         Some(variable) => {
             if let Some(value) = variable.get_mut(NAME.len()..) {
-                MARKED.text.store(value.as_mut_ptr(), Ordering::Release);
+                MARK.show(value);
             }
         }
         // It is never longer than MAX_LEN.

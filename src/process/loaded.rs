@@ -1,8 +1,8 @@
 //! The line in the log that says that the library is loaded: its version, what is assigned, and by
 //! what.
 
-use ipaddr_policy::latch::VERSION_NAME;
 use ipaddr_policy::levels::Place;
+use ipaddr_policy::mark::VERSION_NAME;
 use ipaddr_policy::text::{Sink, Text};
 use ipaddr_policy::{Assignment, Family, PerFamily, Policy};
 

@@ -1,7 +1,7 @@
 //! Whether a process has the library, and what it has latched.
 //!
 //! Both are read from the process's memory: the library's data contain a mark, and behind it a
-//! pointer and the library's version, see [`ipaddr_policy::latch::MARK`].
+//! pointer and the library's version, see [`ipaddr_policy::mark`].
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use ipaddr_policy::latch::{MARK, VERSION_LEN, VERSION_NAME};
+use ipaddr_policy::mark::{MARK, VERSION_LEN, VERSION_NAME};
 
 use crate::error::Unreadable;
 use crate::process::Process;

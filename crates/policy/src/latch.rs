@@ -14,17 +14,6 @@ use crate::ranges::{CAPACITY, Range};
 use crate::rules::memory::MAX_NAMES;
 use crate::text::{Sink, Text};
 
-/// What is, aligned to 8 bytes, in the library's data before a pointer to the text of the
-/// latch: null while there is none, else NUL-terminated. By it others find what a process has.
-pub const MARK: [u8; 24] = *b"\x7flibipaddr latch here:\n\x7f";
-
-/// What is behind that pointer, of [`VERSION_LEN`] bytes, filled up with NUL: `libipaddr 1.2.3`.
-/// This is its beginning; an older library hasn't it.
-pub const VERSION_NAME: &str = "libipaddr ";
-
-/// The length of the version in bytes.
-pub const VERSION_LEN: usize = 32;
-
 /// The text of a process that has nothing assigned, and may not go without: what it executes may not
 /// either, whether or not `$IPADDR_REQUIRE` is still set.
 pub const REQUIRED: &[u8] = b"required";

@@ -12,6 +12,7 @@
 //! | [`levels`] | all levels read, from the root inward |
 //! | [`policy`] | what they come to |
 //! | [`latch`] | a policy as text, carried over exec |
+//! | [`mark`] | by what others find that text in a process's memory |
 //! | [`mod@judge`] | what a policy says to a bind, a connect or an accept |
 //! | [`program`] | whether a preloaded library reaches a program, by its file |
 //! | [`errno`] | error numbers, as messages say them |
@@ -31,6 +32,7 @@ pub mod judge;
 pub mod latch;
 pub mod levels;
 pub mod list;
+pub mod mark;
 pub mod network;
 pub mod policy;
 pub mod program;

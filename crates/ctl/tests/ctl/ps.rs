@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use ipaddr_policy::latch::MARK;
+use ipaddr_policy::mark::MARK;
 use shim_tests::{Cgroup, Shim, library, skip};
 
 use super::command::{Ctl, FOUND, Nobody, SYSTEM, Said, VERSION};
